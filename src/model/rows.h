@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * rows - the objects of the store as plain structs.
+ *
+ * Bytes in a row that the store has answered live until the transaction ends.
+ * `rev` grows by one with each change; the store keeps it and the row's MAC.
+ * Times are wall-clock microseconds, 0 where there is none.
+ */
+
+#include "base/id.h"
+
+enum {
+	NAME_MAX_BYTES = 128,
+	SUBJECT_MAX_BYTES = 256,
+	SERVICE_MAX_BYTES = 32,
+	ALIAS_MAX_BYTES = 64,
+	POLICY_MAX_BYTES = 256 * 1024,
+	SCOPES_MAX_BYTES = 1024,
+};
+
+struct tenant_row {
+	struct id id;
+	struct bytes name;
+	usec_t created;
+	uint64_t rev;
+};
+
+/* subject, email and name are personal: sealed in the row, found by a keyed index. */
+struct user_row {
+	struct id id, tenant;
+	struct bytes issuer, subject, email, name;
+	usec_t created;
+	uint64_t rev;
+};
+
+enum agent_state { AGENT_ACTIVE = 1, AGENT_DISABLED = 2 };
+
+struct agent_row {
+	struct id id, tenant;
+	struct bytes name, client_id;
+	struct bytes redirect_uris; /* separated by newlines */
+	enum agent_state state;
+	usec_t created;
+	uint64_t rev;
+};
+
+/* The OAuth client that the operator registered at a provider. */
+struct client_row {
+	struct id id, tenant; /* id is part of the secret's place */
+	struct bytes service, client_id;
+	struct bytes secret;	 /* sealed blob, empty: none */
+	uint64_t secret_version; /* of the blob's place */
+	uint64_t rev;
+};
+
+struct service_row {
+	struct id id, tenant;
+	struct bytes service, yaml;
+	uint8_t hash[32];
+	usec_t created;
+	uint64_t rev;
+};
+
+enum vault_state { VAULT_ACTIVE = 1, VAULT_PAUSED = 2, VAULT_DELETED = 3 };
+
+struct vault_row {
+	struct id id, tenant, user, agent; /* agent none: any holder of the token */
+	struct bytes name;
+	enum vault_state state;
+	uint64_t policy_version;
+	usec_t expires, created;
+	uint64_t rev;
+};
+
+struct policy_row {
+	struct id vault, tenant;
+	uint64_t version;
+	struct bytes yaml;
+	uint8_t hash[32];
+	usec_t created;
+};
+
+struct binding_row {
+	struct id vault, tenant, connection;
+	struct bytes service, alias;
+	bool is_default;
+};
+
+enum connection_state {
+	CONNECTION_CONNECTED = 1,
+	CONNECTION_PAUSED = 2,
+	CONNECTION_REAUTH_REQUIRED = 3,
+	CONNECTION_REMOVED = 4,
+};
+
+enum refresh_state {
+	REFRESH_IDLE = 1,
+	REFRESH_INTENT = 2,  /* the provider may have been asked */
+	REFRESH_STORED = 3,  /* idle again; the last one succeeded */
+	REFRESH_FAILED = 4,  /* idle again; the last one failed, the old pair holds */
+	REFRESH_UNKNOWN = 5, /* an answer was lost; one retry where the class permits */
+};
+
+enum revoke_fact {
+	FACT_NONE = 0,
+	FACT_PENDING = 1,
+	FACT_YES = 2,
+	FACT_NO = 3,
+	FACT_UNSUPPORTED = 4,
+	FACT_UNKNOWN = 5
+};
+
+struct connection_row {
+	struct id id, tenant, user;
+	struct bytes service, alias;
+	enum connection_state state;
+	bool was_paused;		       /* pause survives a reconnect */
+	struct bytes account_id, account_name; /* personal: sealed, the id also indexed */
+	struct bytes scopes;		       /* as granted, separated by spaces, sorted */
+	struct bytes variables;		       /* captured from reply or redirect: JSON object */
+	struct bytes access, refresh;	       /* sealed blobs, empty: none */
+	uint64_t version;		       /* of the secrets' places */
+	usec_t expires;			       /* of the access token; 0: never */
+	usec_t obtained;		       /* when the access token came */
+	enum refresh_state refresh_state;
+	uint64_t fence;			  /* grows with each refresh begun */
+	struct id attempt;		  /* the courier call of the refresh under way */
+	usec_t refresh_at;		  /* not before: back-off after a transient failure */
+	uint32_t refresh_failures;	  /* in a row */
+	uint16_t refresh_err;		  /* enum err of the last one */
+	enum revoke_fact revoked, probed; /* after removal */
+	usec_t revoke_at;		  /* next try of a pending revocation */
+	uint32_t revoke_failures;
+	usec_t created;
+	uint64_t rev;
+};
+
+enum own_token_kind { OWN_ADMIN = 1, OWN_VAULT = 2, OWN_CLIENT = 3 };
+
+/* A token of our own: only its keyed hash is stored. */
+struct own_token_row {
+	struct id id, tenant;
+	enum own_token_kind kind;
+	struct id object; /* the vault or agent; none for admin */
+	bool revoked;
+	uint64_t generation;
+	usec_t expires, created;
+};
+
+enum consent_state {
+	CONSENT_NEW = 1,      /* the link was made */
+	CONSENT_OPENED = 2,   /* bound to the browser that opened it first */
+	CONSENT_SENT = 3,     /* the browser was sent to the provider with `state` */
+	CONSENT_RETURNED = 4, /* `state` was consumed; the code is being redeemed */
+	CONSENT_DONE = 5,
+	CONSENT_FAILED = 6,
+};
+
+/* One connect flow, from link to connection. */
+struct consent_row {
+	struct id id, tenant, user;
+	struct bytes service, alias, scopes; /* as asked, separated by spaces */
+	struct id connection;		     /* to be reconnected or widened; none: a new one */
+	enum consent_state state;
+	struct bytes verifier; /* PKCE, sealed in the row */
+	uint16_t err;	       /* why it failed */
+	uint64_t generation;
+	usec_t expires, created;
+	uint64_t rev;
+};
+
+/* A row waiting for its place in the log: an encoded record, by its event id. */
+struct outbox_row {
+	struct id event;
+	struct bytes record;
+};
+
+/* One line of the log as the projection finds it. */
+struct event_row {
+	uint64_t seq;
+	usec_t time;
+	uint64_t segment, offset; /* where the line stands: segment's first record, byte */
+	uint32_t length;
+};
