@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * store - the state of the daemon behind verbs. The only folder that sees SQL.
+ *
+ *  1. Everything happens in a transaction: store_begin … store_commit, one per
+ *     batch of core. A reader sees the rows as they are at that moment.
+ *  2. A row whose MAC does not hold is ERR_FORGED, never data (I4). The MAC is
+ *     over table, key, rev and content under K_rowmac.
+ *  3. Personal text is sealed under K_text with the row as associated data and
+ *     found by a keyed index; own tokens, tickets, states and cookies are
+ *     stored as HMAC under K_tokhash. Callers pass and get plain values.
+ *  4. What may happen once is one conditional write; the loser gets ERR_USED.
+ *  5. One-time rows and own tokens carry the generation; another one is ERR_EXPIRED.
+ *  6. A failed COMMIT is FAULT_SYNC: the caller stops the process (I11).
+ *     ERR_LOG_FULL when the disk was full before anything was written.
+ *  7. An object of another tenant is ERR_NOT_FOUND, like one that does not exist (I7).
+ */
+
+#include "model/rows.h"
+
+struct store;
+
+/* The working keys; copied into locked memory. */
+struct store_keys {
+	uint32_t version;
+	uint64_t generation;
+	const uint8_t *tokhash, *rowmac, *text; /* 32 bytes each */
+};
+
+/* Opens or makes state.db beneath the directory @dir, migrates it. Takes the file lock.
+ * ERR_CONFLICT (another process has it), ERR_UNSUPPORTED (newer schema), FAULT_STORE. */
+must_check enum err store_open(int dir, const struct store_keys *keys, struct store **ret);
+void store_close(struct store **storep);
+
+must_check enum err store_begin(struct store *store);
+/* Makes the batch durable; a batch that wrote nothing costs no sync.
+ * FAULT_SYNC (unknown outcome), ERR_LOG_FULL (known: nothing was written). */
+must_check enum err store_commit(struct store *store);
+void store_rollback(struct store *store);
+/* Undo one request of the batch alone: mark, then keep or back out. */
+must_check enum err store_savepoint(struct store *store);
+must_check enum err store_savepoint_end(struct store *store, bool keep);
+
+/* Keyset page: rows with a key greater than @after, at most @limit (1 to 500), called in order. */
+struct page {
+	struct id after;
+	unsigned limit;
+};
+
+must_check enum err store_meta_get(struct store *store, const char *name, uint64_t *ret);
+must_check enum err store_meta_put(struct store *store, const char *name, uint64_t value);
+
+/* put: ERR_EXISTS. find and get: ERR_NOT_FOUND, ERR_FORGED. */
+must_check enum err store_tenant_put(struct store *store, const struct tenant_row *row);
+must_check enum err store_tenant_find(struct store *store, struct bytes name,
+				      struct tenant_row *ret);
+must_check enum err store_tenant_get(struct store *store, struct id id, struct tenant_row *ret);
+typedef enum err (*store_tenant_fn)(void *ctx, const struct tenant_row *row);
+must_check enum err store_tenant_list(struct store *store, struct page page, store_tenant_fn fn,
+				      void *ctx);
+
+must_check enum err store_user_put(struct store *store, const struct user_row *row);
+must_check enum err store_user_get(struct store *store, struct id tenant, struct id id,
+				   struct user_row *ret);
+must_check enum err store_user_find(struct store *store, struct id tenant, struct bytes issuer,
+				    struct bytes subject, struct user_row *ret);
+typedef enum err (*store_user_fn)(void *ctx, const struct user_row *row);
+must_check enum err store_user_list(struct store *store, struct id tenant, struct page page,
+				    store_user_fn fn, void *ctx);
+
+must_check enum err store_agent_put(struct store *store, const struct agent_row *row);
+/* Writes content where rev still is row->rev, and adds one to both. ERR_CONFLICT. */
+must_check enum err store_agent_update(struct store *store, struct agent_row *row);
+must_check enum err store_agent_get(struct store *store, struct id tenant, struct id id,
+				    struct agent_row *ret);
+/* Client ids are unique over all tenants. */
+must_check enum err store_agent_find(struct store *store, struct bytes client_id,
+				     struct agent_row *ret);
+typedef enum err (*store_agent_fn)(void *ctx, const struct agent_row *row);
+must_check enum err store_agent_list(struct store *store, struct id tenant, struct page page,
+				     store_agent_fn fn, void *ctx);
+
+/* Adds or replaces (rev must fit; 0: there must be none). ERR_CONFLICT */
+must_check enum err store_client_put(struct store *store, struct client_row *row);
+must_check enum err store_client_find(struct store *store, struct id tenant, struct bytes service,
+				      struct client_row *ret);
+must_check enum err store_service_put(struct store *store, struct service_row *row);
+must_check enum err store_service_find(struct store *store, struct id tenant, struct bytes service,
+				       struct service_row *ret);
+typedef enum err (*store_service_fn)(void *ctx, const struct service_row *row);
+must_check enum err store_service_list(struct store *store, struct id tenant, struct page page,
+				       store_service_fn fn, void *ctx);
+
+must_check enum err store_vault_put(struct store *store, const struct vault_row *row);
+must_check enum err store_vault_update(struct store *store, struct vault_row *row);
+must_check enum err store_vault_get(struct store *store, struct id tenant, struct id id,
+				    struct vault_row *ret);
+typedef enum err (*store_vault_fn)(void *ctx, const struct vault_row *row);
+/* @user none: all users' */
+must_check enum err store_vault_list(struct store *store, struct id tenant, struct id user,
+				     struct page page, store_vault_fn fn, void *ctx);
+must_check enum err store_policy_put(struct store *store, const struct policy_row *row);
+must_check enum err store_policy_get(struct store *store, struct id tenant, struct id vault,
+				     uint64_t version, struct policy_row *ret);
+/* The hash alone, MAC checked: enough where the compiled policy is at hand. */
+must_check enum err store_policy_hash(struct store *store, struct id tenant, struct id vault,
+				      uint64_t version, uint8_t ret[static 32]);
+
+/* Adds or replaces the binding of (vault, service, alias); a new default takes it from the old. */
+must_check enum err store_binding_put(struct store *store, const struct binding_row *row);
+/* @alias empty: the default one. ERR_NOT_FOUND */
+must_check enum err store_binding_find(struct store *store, struct id tenant, struct id vault,
+				       struct bytes service, struct bytes alias,
+				       struct binding_row *ret);
+typedef enum err (*store_binding_fn)(void *ctx, const struct binding_row *row);
+must_check enum err store_binding_list(struct store *store, struct id tenant, struct id vault,
+				       store_binding_fn fn, void *ctx);
+
+/* ERR_EXISTS: that account of that service is connected for this user already. */
+must_check enum err store_connection_put(struct store *store, const struct connection_row *row);
+/* Content of all members, where rev still fits. ERR_CONFLICT */
+must_check enum err store_connection_update(struct store *store, struct connection_row *row);
+must_check enum err store_connection_get(struct store *store, struct id tenant, struct id id,
+					 struct connection_row *ret);
+/* By the provider's account id; removed ones are not found. */
+must_check enum err store_connection_find(struct store *store, struct id tenant, struct id user,
+					  struct bytes service, struct bytes account_id,
+					  struct connection_row *ret);
+typedef enum err (*store_connection_fn)(void *ctx, const struct connection_row *row);
+/* @user none, @service empty: any. */
+must_check enum err store_connection_list(struct store *store, struct id tenant, struct id user,
+					  struct bytes service, struct page page,
+					  store_connection_fn fn, void *ctx);
+/* Over all tenants: connections whose refresh is INTENT or UNKNOWN (at start), whose revocation is
+ * pending and due, or whose token ends before @now (keep-alive and early refresh); at most @limit.
+ */
+enum store_due { DUE_REFRESH_OPEN, DUE_REVOKE, DUE_REFRESH_SOON };
+must_check enum err store_connection_due(struct store *store, enum store_due what, usec_t now,
+					 unsigned limit, store_connection_fn fn, void *ctx);
+
+/* IDLE|STORED|FAILED|UNKNOWN → INTENT where rev fits: fence+1, attempt set. ERR_CONFLICT */
+must_check enum err store_refresh_begin(struct store *store, struct connection_row *row,
+					struct id attempt);
+/* INTENT → @row's refresh_state and content, only where the fence still is row->fence.
+ * ERR_CONFLICT: another one has begun since; nothing was written. */
+must_check enum err store_refresh_end(struct store *store, struct connection_row *row);
+
+/* Own tokens. @text is the token itself; its keyed hash is stored. */
+must_check enum err store_token_put(struct store *store, const struct own_token_row *row,
+				    struct bytes text);
+/* Live ones only. ERR_NOT_FOUND (also revoked), ERR_EXPIRED */
+must_check enum err store_token_find(struct store *store, struct bytes text, usec_t now,
+				     struct own_token_row *ret);
+/* Revokes all of that kind for that object. */
+must_check enum err store_token_revoke(struct store *store, struct id tenant,
+				       enum own_token_kind kind, struct id object);
+
+/* Connect flows. @ticket, @browser and @state are texts; their keyed hashes are stored. */
+must_check enum err store_consent_put(struct store *store, const struct consent_row *row,
+				      struct bytes ticket);
+/* Reads by ticket, of any state. ERR_NOT_FOUND, ERR_EXPIRED */
+must_check enum err store_consent_find(struct store *store, struct bytes ticket, usec_t now,
+				       struct consent_row *ret);
+/* NEW → OPENED, bound to @browser; for the same browser again it answers OK. ERR_USED: bound to
+ * another browser, or past that state. */
+must_check enum err store_consent_open(struct store *store, struct consent_row *row,
+				       struct bytes browser);
+/* OPENED|SENT → SENT by the bound browser: stores @state and row->verifier. ERR_USED */
+must_check enum err store_consent_send(struct store *store, struct consent_row *row,
+				       struct bytes browser, struct bytes state);
+/* SENT → RETURNED: consumes @state, once, for the bound browser alone.
+ * ERR_NOT_FOUND (no such state, or another browser's), ERR_USED, ERR_EXPIRED */
+must_check enum err store_consent_return(struct store *store, struct bytes state,
+					 struct bytes browser, usec_t now, struct consent_row *ret);
+/* → row->state (DONE or FAILED), err, connection; where rev fits. ERR_CONFLICT */
+must_check enum err store_consent_end(struct store *store, struct consent_row *row);
+
+/* The outbox: events committed with their change and not yet known to be in the log. */
+must_check enum err store_outbox_put(struct store *store, struct id event, struct bytes record);
+must_check enum err store_outbox_del(struct store *store, struct id event);
+typedef enum err (*store_outbox_fn)(void *ctx, const struct outbox_row *row);
+must_check enum err store_outbox_list(struct store *store, store_outbox_fn fn, void *ctx);
+
+/* A consistent copy of the database while it serves, beneath the directory @dir. */
+must_check enum err store_backup(struct store *store, int dir, const char *name);
+
+/* Checks every row's MAC, sealed text and references; for doctor and the background check.
+ * @ret_bad: rows refused. */
+typedef void (*store_scrub_fn)(void *ctx, const char *table, struct id id, enum err err);
+must_check enum err store_scrub(struct store *store, store_scrub_fn fn, void *ctx,
+				uint64_t *ret_bad);
