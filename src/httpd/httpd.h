@@ -9,7 +9,12 @@
  * A request is given to the owner whole, once its body is read; the owner
  * answers now or later with httpd_respond(), exactly once. Doubtful framing
  * never reaches the owner: it is refused on first sight and the connection
- * closed (reference: RFC 9112 6.3, 11.2).
+ * closed (RFC 9112 6.3, 11.2). What the library keeps from us is listed in
+ * docs/httpd.md.
+ *
+ * Connections are accepted here and not by the library: so one address cannot
+ * take them all, and running out of descriptors is a pause, not a spin. When all
+ * places are taken, the oldest idle connection makes room.
  */
 
 #include <sys/socket.h>
@@ -26,33 +31,41 @@ struct httpd_limits {
 	size_t target_max;     /* 414 past it */
 	unsigned header_lines; /* 431 past it */
 	unsigned connections;  /* in all */
-	unsigned per_source;   /* from one address; 0: no limit of its own */
-	unsigned head_ms;      /* until the head is complete */
-	unsigned idle_ms;      /* between requests, and between bytes of a body */
+	unsigned per_source;   /* from one address (IPv6: one /64); 0: no limit of its own */
+	unsigned head_ms;      /* until the first head is complete */
+	unsigned idle_ms; /* until a later head is complete, and least time to take an answer */
 };
 
 /* A request is complete. Owner keeps @request until it has responded or it is gone. */
 typedef void (*httpd_request_fn)(void *ctx, struct httpd_request *request);
-/* The client went away before the answer; @request is freed after this call. */
+/* The client went away before the answer; @request is freed after this call. One that only closed
+ * its sending side is given two seconds first. */
 typedef void (*httpd_gone_fn)(void *ctx, struct httpd_request *request);
 
 struct httpd_tls {
 	const char *certificate_pem, *key_pem; /* both NULL: plain HTTP */
 };
 
-/* Serves @listen_fd, which it takes over. */
+/* Serves @listen_fd, which it takes over. A body, and an answer, must move 16 KiB a second. */
 must_check enum err httpd_new(struct loop *loop, int listen_fd, const struct httpd_limits *limits,
 			      const struct httpd_tls *tls, httpd_request_fn on_request,
 			      httpd_gone_fn on_gone, void *ctx, struct httpd **ret);
+/* Takes over one more listening socket. FAULT_NOMEM, FAULT_SYSTEM. */
+must_check enum err httpd_listen(struct httpd *httpd, int listen_fd);
+/* Tells the owner of every request under way that it is gone. */
 void httpd_free(struct httpd **httpdp);
-/* Stops accepting; what is under way goes on. */
+/* Stops accepting; what is under way goes on, and idle connections end within a second. */
 void httpd_drain(struct httpd *httpd);
+/* Sends what was answered since. Without this call it leaves when the loop turns next. */
+void httpd_flush(struct httpd *httpd);
 /* Requests given to the owner and not answered. */
 size_t httpd_active(const struct httpd *httpd);
+/* Connections open. */
+size_t httpd_connections(const struct httpd *httpd);
 
 /* All borrowed until the response. */
 struct bytes httpd_method(const struct httpd_request *request);
-/* Path and query as the client sent them. */
+/* Path and query as the client sent them; of an absolute-form without scheme and authority. */
 struct bytes httpd_target(const struct httpd_request *request);
 /* Any case; p = NULL if absent. A header sent twice, where that is no list, was refused before. */
 struct bytes httpd_header(const struct httpd_request *request, const char *name);
@@ -72,6 +85,11 @@ struct httpd_field {
 };
 
 /* Answers and forgets the request. @body is copied. For HEAD the body is left out by itself. A
- * failure to answer closes the connection. */
+ * failure to answer closes the connection. Date, Content-Length, Transfer-Encoding and Connection
+ * are httpd's own and must not be among the fields. */
 void httpd_respond(struct httpd_request *request, unsigned status, const struct httpd_field *fields,
 		   size_t count, struct bytes body);
+/* The same, but takes *@bodyp over and wipes it once it has left: for bodies that hold a secret,
+ * and for large ones. NULL is an empty body. */
+void httpd_respond_take(struct httpd_request *request, unsigned status,
+			const struct httpd_field *fields, size_t count, struct buf **bodyp);

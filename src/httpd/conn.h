@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * conn - what httpd.c (sockets, limits, time) and request.c (one request's
+ * life) share. HTTP/1.1 answers one request of a connection at a time, so the
+ * connection and its request are one struct, made once.
+ *
+ *   AWAIT    nothing, or part of a head, has come
+ *   BODY     the head was good; its body comes in
+ *   OWNED    the owner has it; the library's connection is suspended
+ *   ANSWER   an answer is on its way
+ *   SURPLUS  the body passed its limit: what still comes is dropped
+ *   GONE     to be closed without an answer
+ */
+
+#include <microhttpd.h>
+
+#include "base/map.h"
+#include "httpd/head.h"
+#include "httpd/httpd.h"
+
+enum conn_phase {
+	CONN_AWAIT,
+	CONN_BODY,
+	CONN_OWNED,
+	CONN_ANSWER,
+	CONN_SURPLUS,
+	CONN_GONE,
+};
+
+/* From this version on the library has its own strict mode, which is then set. */
+#define CONN_STRICT_LIBRARY 0x01000000
+
+enum {
+	CONN_RATE_BYTES = 16 * 1024, /* a second, least: body in and answer out */
+	CONN_SURPLUS_MS = 2000,	     /* for a client to notice that it was refused */
+};
+
+struct httpd_request {
+	struct httpd_request *prev, *next; /* all connections, oldest first */
+	struct httpd *httpd;
+	struct MHD_Connection *mhd;
+	struct loop_source *hangup;
+	struct sockaddr_storage peer;
+	uint64_t source;
+	int fd;
+	enum conn_phase phase;
+	bool in_handler, half_closed;
+	usec_t deadline; /* 0: none */
+	const char *raw; /* the target in the library's memory, only to compare with */
+	const char *method;
+	struct dynbuf target, body;
+	struct MHD_Response *response;
+	unsigned status;
+	void *mine;
+};
+
+struct httpd {
+	struct loop *loop;
+	struct httpd_limits limits;
+	struct head_limits head_limits;
+	httpd_request_fn on_request;
+	httpd_gone_fn on_gone;
+	void *ctx;
+	struct MHD_Daemon *daemon;
+	struct loop_source *events;
+	struct loop_timer *run_timer, *tick_timer;
+	struct httpd_listener *listeners;
+	struct httpd_request *first, *last;
+	struct httpd_request *adding; /* between MHD_add_connection() and its notice */
+	struct map sources;	      /* address to number of connections */
+	struct dynbuf scratch;
+	size_t count, active;
+	bool tls, draining, running, ticking, paused, woken;
+};
+
+/* In request.c, called by the library. */
+void *conn_log_target(void *cls, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result conn_handle(void *cls, struct MHD_Connection *mhd, const char *url,
+			    const char *method, const char *version, const char *upload,
+			    size_t *upload_size, void **con_cls);
+void conn_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
+		    enum MHD_RequestTerminationCode code);
+/* The client hung up: the owner is told, and the connection is closed. */
+void conn_lost(struct httpd_request *conn);
+void conn_done(struct httpd_request *conn);
+
+/* In httpd.c. */
+void conn_due(struct httpd_request *conn, uint64_t in_ms);
+/* Something waits in the library: run it before the loop sleeps. */
+void httpd_wake(struct httpd *httpd);
