@@ -50,6 +50,12 @@ const struct err_row *err_row(enum err err);
 			return try_err_;                                                           \
 	} while (0)
 
+/* For the few failures that change nothing; the caller says why. */
+static inline void err_ignore(enum err err)
+{
+	(void)err;
+}
+
 /* Moves an owned pointer out of a scoped variable. */
 #define take(p)                                                                                    \
 	({                                                                                         \
