@@ -93,3 +93,6 @@ void httpd_respond(struct httpd_request *request, unsigned status, const struct 
  * and for large ones. NULL is an empty body. */
 void httpd_respond_take(struct httpd_request *request, unsigned status,
 			const struct httpd_field *fields, size_t count, struct buf **bodyp);
+/* Resets the connection instead of an answer, and forgets the request: a provider that breaks, for
+ * the sandbox. */
+void httpd_abort(struct httpd_request *request);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "httpd/conn.h"
 
 static const struct {
@@ -417,4 +418,20 @@ void httpd_respond(struct httpd_request *request, unsigned status, const struct 
 	if (body.n > 0 && buf_dup(body, &copy) != OK)
 		status = 503;
 	httpd_respond_take(request, status, fields, count, &copy);
+}
+
+void httpd_abort(struct httpd_request *request)
+{
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	/* Disconnecting sends the reset at once; the library then finds the socket dead. */
+	if (connect(request->fd, &nobody, sizeof(nobody)) != 0)
+		log_debug("httpd: a connection could not be reset: %m");
+	request->httpd->active--;
+	request->phase = CONN_GONE;
+	request->deadline = 0;
+	if (request->in_handler)
+		return;
+	MHD_resume_connection(request->mhd);
+	httpd_wake(request->httpd);
 }
