@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Debian's Chromium under playwright-core.
+import { chromium } from 'playwright-core';
+
+const args = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--no-first-run'];
+
+export async function startBrowser(t) {
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args });
+  t?.after(() => browser.close());
+  return browser;
+}
