@@ -129,6 +129,14 @@ export class Daemon {
     return childrenOf(this.program.pid);
   }
 
+  /** Resident bytes by role. */
+  memory() {
+    return Object.fromEntries(Object.entries(this.children()).map(([role, pid]) => {
+      const [, kib] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [0, 0];
+      return [role, Number(kib) * 1024];
+    }));
+  }
+
   async stop(signal) {
     return this.program.stop(signal);
   }

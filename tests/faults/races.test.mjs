@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fifty at once for each thing that may be used once. VALETKEY_RACES sets the rounds.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { Jar, decideAtSandbox, firstForm, land, openLink } from '../lib/consent.mjs';
+import { stage } from '../lib/stage.mjs';
+
+const rounds = Number(process.env.VALETKEY_RACES ?? 5);
+const crowd = 50;
+
+test('a connect link leads on for one browser only', async (t) => {
+  const s = await stage(t, { connected: false });
+  for (let round = 0; round < rounds; round++) {
+    const { url } = await s.daemon.api('POST', '/connections/start', { user: s.user, service: s.service });
+    const jars = Array.from({ length: crowd }, () => new Jar());
+    const pages = await Promise.all(jars.map((jar) => jar.fetch(url).then(async (a) => [a.status, await a.text()])));
+    const winners = await Promise.all(jars.map(async (jar, i) => {
+      if (pages[i][0] !== 200 || !/<form/.test(pages[i][1])) return null;
+      const answer = await jar.submit(firstForm(pages[i][1], url));
+      await answer.text();
+      return [302, 303].includes(answer.status) ? answer.headers.get('location') : null;
+    }));
+    assert.equal(winners.filter(Boolean).length, 1, `round ${round}`);
+  }
+});
+
+test('a callback is settled once, and its code spent once', async (t) => {
+  const s = await stage(t, { connected: false });
+  for (let round = 0; round < rounds; round++) {
+    const user = `racer${round}`;
+    await s.daemon.api('POST', '/users', { subject: user });
+    const before = await s.sandbox.counts('notes');
+    const jar = new Jar();
+    const { url } = await s.daemon.api('POST', '/connections/start', { user, service: s.service });
+    const callback = await decideAtSandbox(jar, await openLink(jar, url));
+    const ends = await Promise.all(Array.from({ length: crowd }, () => jar.fetch(callback).then(async (a) => {
+      const text = await a.text();
+      return { status: a.status, text };
+    })));
+    const good = ends.filter((e) => e.status === 200 || e.status === 303);
+    assert.equal(good.length, 1, `round ${round}: ${JSON.stringify(ends.map((e) => e.status))}`);
+    const after = await s.sandbox.counts('notes');
+    assert.equal(after.code_ok - before.code_ok, 1);
+    assert.equal(after.code_twice, 0);
+    assert.equal((await s.daemon.list(`/connections?user=${user}`)).length, 1);
+  }
+});
+
+test('RP-01 a callback with a foreign, used or missing state asks the provider nothing', async (t) => {
+  const s = await stage(t, { connected: false });
+  const jar = new Jar();
+  const { url } = await s.daemon.api('POST', '/connections/start', { user: s.user, service: s.service });
+  const callback = await decideAtSandbox(jar, await openLink(jar, url));
+  const asked = async () => (await s.sandbox.counts('notes')).token_requests;
+  const none = await asked();
+  const changed = (name, value) => {
+    const copy = new URL(callback);
+    if (value === null) copy.searchParams.delete(name);
+    else copy.searchParams.set(name, value);
+    return copy.href;
+  };
+  for (const [what, address, who] of [
+    ['another browser', callback, new Jar()],
+    ['no state', changed('state', null), jar],
+    ['foreign state', changed('state', 'x'.repeat(43)), jar],
+  ]) {
+    const { status, html } = await land(who, address);
+    assert.ok(status >= 400 && status < 500, `${what}: ${status} ${html}`);
+    assert.equal(await asked(), none, what);
+  }
+});
+
+test('RP-02 an iss that is not the provider\'s ends the consent before the code is spent', async (t) => {
+  const s = await stage(t, { connected: false });
+  for (const iss of ['https://evil.example', `${s.sandbox.origin}/notes/`]) {
+    const jar = new Jar();
+    const { url } = await s.daemon.api('POST', '/connections/start', { user: s.user, service: s.service });
+    const callback = new URL(await decideAtSandbox(jar, await openLink(jar, url)));
+    callback.searchParams.set('iss', iss);
+    const { status } = await land(jar, callback.href);
+    assert.ok(status >= 400 && status < 500, `${iss}: ${status}`);
+    assert.equal((await s.sandbox.counts('notes')).token_requests, 0);
+  }
+});
+
+test('RP-13 what a provider says in an error is shown as text', async (t) => {
+  const s = await stage(t, { connected: false });
+  const jar = new Jar();
+  const { url } = await s.daemon.api('POST', '/connections/start', { user: s.user, service: s.service });
+  const callback = new URL(await decideAtSandbox(jar, await openLink(jar, url), { deny: true }));
+  callback.searchParams.set('error_description', '<script>alert(1)</script>');
+  const { html } = await land(jar, callback.href);
+  assert.doesNotMatch(html, /<script>alert/);
+});
+
+test('a connect link is dead after its use and after its time', async (t) => {
+  const s = await stage(t, { connected: false });
+  const jar = new Jar();
+  const { url, expires } = await s.daemon.api('POST', '/connections/start', { user: s.user, service: s.service });
+  assert.ok(Date.parse(expires) > Date.now());
+  await land(jar, await decideAtSandbox(jar, await openLink(jar, url)));
+  const again = await jar.fetch(url);
+  assert.ok(again.status >= 400 && again.status < 500, `${again.status}`);
+  const cut = await jar.fetch(`${url.slice(0, -1)}${url.endsWith('A') ? 'B' : 'A'}`);
+  assert.ok(cut.status >= 400 && cut.status < 500);
+});
