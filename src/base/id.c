@@ -31,7 +31,8 @@ char *id_print(const char *kind, struct id id, char to[static ID_TEXT_MAX + 1])
 	for (int i = 0; i < ID_DIGITS; i++) {
 		unsigned v = 0;
 		for (int bit = 5 * i - 2; bit < 5 * i + 3; bit++)
-			v = v << 1 | (bit < 0 ? 0u : (id.b[bit / 8] >> (7 - bit % 8)) & 1u);
+			v = v << 1 |
+			    (bit < 0 ? 0u : ((unsigned)id.b[bit / 8] >> (7 - bit % 8)) & 1u);
 		*p++ = digits[v];
 	}
 	*p = 0;
