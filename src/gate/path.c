@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/path.h"
+
+struct bytes path_of(struct bytes target)
+{
+	return bytes_cut(&target, '?');
+}
+
+static int hex_digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+/* RFC 3986 2.3. */
+static bool is_unreserved(int c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+	       c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+static bool is_good_escape(struct bytes rest)
+{
+	if (rest.n < 3)
+		return false;
+	const int high = hex_digit(rest.p[1]), low = hex_digit(rest.p[2]);
+	if (high < 0 || low < 0)
+		return false;
+	const int c = high * 16 + low;
+	return c >= ' ' && c != 0x7f && c != '/' && c != '\\' && c != '%' && !is_unreserved(c);
+}
+
+static bool is_dots(struct bytes segment)
+{
+	return bytes_is(segment, ".") || bytes_is(segment, "..");
+}
+
+enum err path_check(struct bytes path)
+{
+	if (path.n == 0 || path.p[0] != '/')
+		return ERR_MALFORMED;
+	for (size_t i = 0; i < path.n; i++) {
+		const struct bytes rest = { path.p + i, path.n - i };
+
+		if (path.p[i] <= ' ' || path.p[i] >= 0x7f || path.p[i] == '\\' ||
+		    (path.p[i] == '%' && !is_good_escape(rest)))
+			return ERR_MALFORMED;
+	}
+	struct bytes rest = { path.p + 1, path.n - 1 };
+	while (rest.n > 0) {
+		const struct bytes segment = bytes_cut(&rest, '/');
+
+		if (segment.n == 0 || is_dots(segment))
+			return ERR_MALFORMED;
+	}
+	return OK;
+}
+
+bool path_is(struct bytes path, const char *pattern)
+{
+	struct bytes want = str(pattern);
+
+	while (want.n > 0 && path.n > 0) {
+		const struct bytes have = bytes_cut(&path, '/'), part = bytes_cut(&want, '/');
+
+		if (bytes_is(part, "*") ? have.n == 0 : !bytes_eq(have, part))
+			return false;
+	}
+	return want.n == 0 && path.n == 0;
+}
