@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A server of our own that says exactly what a case wants, byte by byte, in a
+ * thread on loopback; the client is the real one.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "httpc/httpc.h"
+
+/* How the server treats each connection. */
+struct script {
+	const char *answer; /* NULL: none */
+	size_t lines;	    /* headers of 64 bytes after the answer */
+	size_t flood;	    /* bytes of 'x' after the answer */
+	bool deaf;	    /* closes before it reads */
+	bool reset;	    /* ends with RST */
+	bool stall;	    /* holds the connection until the client goes */
+};
+
+struct server {
+	struct script script;
+	int listener;
+	uint16_t port;
+	pthread_t thread;
+	char heard[8192];
+	int connections;
+};
+
+static void hear(struct server *server, int fd)
+{
+	size_t n = 0;
+
+	while (n + 1 < sizeof server->heard) {
+		const ssize_t got = recv(fd, server->heard + n, sizeof server->heard - 1 - n, 0);
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+		server->heard[n] = 0;
+		if (strstr(server->heard, "\r\n\r\n") != NULL)
+			break;
+	}
+}
+
+static void answer(const struct server *server, int fd)
+{
+	const struct script *script = &server->script;
+	char junk[1024], gone;
+
+	if (script->answer != NULL)
+		(void)send(fd, script->answer, strlen(script->answer), MSG_NOSIGNAL);
+	for (size_t i = 0; i < script->lines; i++)
+		(void)send(fd, "X: 67890123456789012345678901234567890123456789012345678901\r\n",
+			   64, MSG_NOSIGNAL);
+	memset(junk, 'x', sizeof junk);
+	for (size_t sent = 0; sent < script->flood; sent += sizeof junk)
+		if (send(fd, junk, sizeof junk, MSG_NOSIGNAL) < 0)
+			break;
+	if (script->stall)
+		(void)recv(fd, &gone, 1, 0);
+}
+
+static void *serve(void *ctx)
+{
+	struct server *server = ctx;
+
+	for (;;) {
+		const int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
+		if (fd < 0)
+			return NULL;
+		server->connections++;
+		if (!server->script.deaf) {
+			hear(server, fd);
+			answer(server, fd);
+		}
+		const struct linger hard = { 1, 0 };
+		if (server->script.reset)
+			(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+		close(fd);
+	}
+}
+
+static void server_open(struct server *server, struct script script)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof at;
+
+	*server = (struct server){ .script = script };
+	server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(server->listener, (struct sockaddr *)&at, n), 0);
+	assert_int_equal(listen(server->listener, 16), 0);
+	assert_int_equal(getsockname(server->listener, (struct sockaddr *)&at, &n), 0);
+	server->port = ntohs(at.sin_port);
+	assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
+}
+
+static void server_close(struct server *server)
+{
+	(void)shutdown(server->listener, SHUT_RDWR);
+	(void)pthread_join(server->thread, NULL);
+	close(server->listener);
+}
+
+static struct httpc_request request_to(const struct server *server, char url[static 64])
+{
+	(void)snprintf(url, 64, "http://127.0.0.1:%u/x?y=1", (unsigned)server->port);
+	return (struct httpc_request){ .method = "GET", .url = str(url), .answer_max = 65536 };
+}
+
+static void a_command_gets_its_answer(void **state)
+{
+	struct server server;
+	struct httpc_answer answer;
+	char url[64];
+	const struct httpc_header headers[] = { { str("X-Empty"), str("") },
+						{ str("Authorization"), str("Bearer t") } };
+
+	server_open(&server, (struct script){ .answer = "HTTP/1.1 103 Early\r\nX-No: 1\r\n\r\n"
+							"HTTP/1.1 201 Made\r\nContent-Length: 2\r\n"
+							"X-Yes:  two \r\n\r\nhi" });
+	struct httpc_request request = request_to(&server, url);
+	request.method = "POST";
+	request.headers = headers;
+	request.header_count = 2;
+	request.body = str("a=b");
+	assert_int_equal(httpc_once(&request, &answer), OK);
+	assert_int_equal(answer.response.outcome, HTTPC_ANSWERED);
+	assert_int_equal(answer.response.status, 201);
+	assert_true(bytes_is(answer.response.body, "hi"));
+	assert_true(bytes_is(httpc_find(&answer.response, "x-yes"), "two"));
+	assert_null(httpc_find(&answer.response, "x-no").p);
+	httpc_answer_done(&answer);
+	server_close(&server);
+	assert_non_null(strstr(server.heard, "POST /x?y=1 HTTP/1.1\r\n"));
+	assert_non_null(strstr(server.heard, "\r\nAuthorization: Bearer t\r\n"));
+	assert_non_null(strstr(server.heard, "\r\nX-Empty:\r\n"));
+	assert_non_null(strstr(server.heard, "\r\nContent-Length: 3\r\n"));
+	assert_non_null(strstr(server.heard, "\r\nUser-Agent: valetkey/"));
+	assert_null(strstr(server.heard, "Content-Type"));
+	assert_null(strstr(server.heard, "Accept-Encoding"));
+}
+
+static void what_is_no_request_is_not_sent(void **state)
+{
+	static const char *const urls[] = {
+		"ftp://127.0.0.1/",	   "file:///etc/passwd",
+		"http://127.1/",	   "http://2130706433/",
+		"http://0x7f.0.0.1/",	   "http://a@127.0.0.1/",
+		"http://127.0.0.1/a\r\nb", "",
+	};
+	const struct httpc_header bad[] = { { str("X"), str("a\r\nY: b") },
+					    { str("X Y"), str("a") },
+					    { str("Host"), str("elsewhere") },
+					    { str("Content-Length"), str("0") },
+					    { str("accept-encoding"), str("gzip") } };
+	struct httpc_answer answer;
+
+	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+		const struct httpc_request request = { .method = "GET", .url = str(urls[i]) };
+		assert_int_equal(httpc_once(&request, &answer), ERR_MALFORMED);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		const struct httpc_request request = { .method = "GET",
+						       .url = str("http://127.0.0.1:1/"),
+						       .headers = &bad[i],
+						       .header_count = 1 };
+		assert_int_equal(httpc_once(&request, &answer), ERR_MALFORMED);
+	}
+	const struct httpc_request request = { .method = "CONNECT",
+					       .url = str("http://127.0.0.1:1/") };
+	assert_int_equal(httpc_once(&request, &answer), ERR_MALFORMED);
+}
+
+static void what_went_wrong_is_told_apart(void **state)
+{
+	static const struct {
+		struct script script;
+		enum httpc_outcome outcome;
+	} cases[] = {
+		{ { .answer = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx" }, HTTPC_ANSWERED },
+		{ { .answer = "HTTP/1.1 302 F\r\nLocation: /\r\nContent-Length: 0\r\n\r\n" },
+		  HTTPC_ANSWERED },
+		{ { .answer = NULL }, HTTPC_UNKNOWN },
+		{ { .deaf = true, .reset = true }, HTTPC_UNKNOWN },
+		{ { .answer = NULL, .reset = true }, HTTPC_UNKNOWN },
+		{ { .answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx" }, HTTPC_UNKNOWN },
+		{ { .answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab" },
+		  HTTPC_UNKNOWN },
+		{ { .answer = "HTTP/1.1 200 OK\r\n\r\n", .stall = true }, HTTPC_UNKNOWN },
+		{ { .answer = "HTTP/1.1 200 OK\r\n\r\n", .flood = 70000 }, HTTPC_UNUSABLE },
+		{ { .answer = "HTTP/1.1 200 OK\r\nX: ", .flood = 20000 }, HTTPC_UNKNOWN },
+		{ { .answer = "HTTP/1.1 200 OK\r\nX: cut" }, HTTPC_UNKNOWN },
+		{ { .answer = "HTTP/1.1 200 OK\r\n", .lines = 400 }, HTTPC_UNUSABLE },
+		{ { .answer = "HTTP/1.1 200 OK\r\n", .lines = 120 }, HTTPC_UNKNOWN },
+		{ { .answer = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nx" },
+		  HTTPC_UNUSABLE },
+		{ { .answer = "HTTP/1.1 200 OK\r\nBad Name: x\r\n\r\nx" }, HTTPC_UNUSABLE },
+		{ { .answer = "<html>hello there, friend</html>" }, HTTPC_UNUSABLE },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct server server;
+		struct httpc_answer answer;
+		char url[64];
+		server_open(&server, cases[i].script);
+		struct httpc_request request = request_to(&server, url);
+		request.total_ms = 400;
+		request.method = "POST";
+		assert_int_equal(httpc_once(&request, &answer), OK);
+		if (answer.response.outcome != cases[i].outcome)
+			fail_msg("case %zu: outcome %d: %s", i, (int)answer.response.outcome,
+				 answer.response.why);
+		if (answer.response.outcome != HTTPC_ANSWERED) {
+			assert_int_equal(answer.response.status, 0);
+			assert_int_equal(answer.response.body.n, 0);
+			assert_non_null(answer.response.why);
+		}
+		httpc_answer_done(&answer);
+		server_close(&server);
+		assert_int_equal(server.connections, 1);
+	}
+}
+
+static void nobody_there_is_unreachable(void **state)
+{
+	struct server server;
+	struct httpc_answer answer;
+	char url[64];
+
+	server_open(&server, (struct script){ 0 });
+	const struct httpc_request request = request_to(&server, url);
+	server_close(&server);
+	assert_int_equal(httpc_once(&request, &answer), OK);
+	assert_int_equal(answer.response.outcome, HTTPC_UNREACHABLE);
+	httpc_answer_done(&answer);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_command_gets_its_answer),
+		cmocka_unit_test(what_is_no_request_is_not_sent),
+		cmocka_unit_test(what_went_wrong_is_told_apart),
+		cmocka_unit_test(nobody_there_is_unreachable),
+	};
+
+	/* A proxy in the environment must not be used. */
+	(void)setenv("http_proxy", "http://127.0.0.1:1", 1);
+	(void)setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
