@@ -275,7 +275,7 @@ int gate_main(int control)
 	struct gate gate = { .control = control };
 
 	log_init("gate", LOG_INFO);
-	if (crypto_init() != OK || sandbox_enter(ROLE_GATE) != OK) {
+	if (crypto_init() != OK || sandbox_enter(&sandbox_gate, -1, -1) != OK) {
 		log_error("the sandbox cannot be entered; nothing is served without it");
 		return EXIT_FAILURE;
 	}

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static enum err full_or_fault(void)
@@ -56,28 +57,73 @@ enum err file_replace(int dir, const char *name, struct bytes data)
 	return fsync(dir) == 0 ? OK : FAULT_SYNC;
 }
 
-enum err file_read(int dir, const char *name, size_t max, struct buf **ret)
+static enum err read_whole(int fd, size_t max, struct buf **ret)
 {
 	scoped(buf_free) struct buf *buf = NULL;
 	struct stat st;
 	size_t at = 0;
-	enum err err = FAULT_SYSTEM;
 
-	const int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return errno == ENOENT ? ERR_NOT_FOUND : FAULT_SYSTEM;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		err = (uint64_t)st.st_size > max ? ERR_TOO_LARGE
-						 : buf_new((size_t)st.st_size, &buf);
-	while (err == OK && at < buf->n) {
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		return FAULT_SYSTEM;
+	if ((uint64_t)st.st_size > max)
+		return ERR_TOO_LARGE;
+	TRY(buf_new((size_t)st.st_size, &buf));
+	while (at < buf->n) {
 		const ssize_t n = read(fd, buf->p + at, buf->n - at);
 		if (n > 0)
 			at += (size_t)n;
 		else if (n == 0 || errno != EINTR)
-			err = FAULT_SYSTEM;
+			return FAULT_SYSTEM;
 	}
+	*ret = take(buf);
+	return OK;
+}
+
+enum err file_read(int dir, const char *name, size_t max, struct buf **ret)
+{
+	const int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return errno == ENOENT ? ERR_NOT_FOUND : FAULT_SYSTEM;
+	const enum err err = read_whole(fd, max, ret);
 	close(fd);
-	if (err == OK)
-		*ret = take(buf);
 	return err;
+}
+
+static enum err path_answer(void)
+{
+	if (errno == ENOENT || errno == ENOTDIR)
+		return ERR_NOT_FOUND;
+	return errno == EACCES || errno == EPERM || errno == EROFS ? ERR_DENIED : FAULT_SYSTEM;
+}
+
+enum err file_read_path(const char *path, size_t max, struct buf **ret)
+{
+	/* O_NONBLOCK: a named pipe is refused and not waited for. */
+	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
+		return path_answer();
+	const enum err err = read_whole(fd, max, ret);
+	close(fd);
+	return err;
+}
+
+enum err file_open_dir(int dir, const char *path, bool make, int *ret)
+{
+	if (make && mkdirat(dir, path, 0700) != 0 && errno != EEXIST)
+		return path_answer();
+	const int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return path_answer();
+	*ret = fd;
+	return OK;
+}
+
+enum err file_lock_dir(int dir)
+{
+	/* flock() itself is declared in a header whose name ours hides. */
+	if (syscall(SYS_flock, dir, LOCK_EX | LOCK_NB) == 0)
+		return OK;
+	return errno == EWOULDBLOCK ? ERR_CONFLICT : FAULT_SYSTEM;
 }
