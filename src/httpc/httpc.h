@@ -87,9 +87,8 @@ typedef bool (*httpc_permit_fn)(void *ctx, const struct sockaddr *address);
 typedef void (*httpc_done_fn)(void *ctx, const struct httpc_response *response);
 
 struct httpc_options {
-	struct bytes ca_bundle; /* PEM; copied. Empty: the system's, read now */
-	const char *resolvers;	/* "192.0.2.1,[2001:db8::1]:53"; NULL or "": the system's, read now
-				 */
+	const char *ca_file;   /* PEM, read now; NULL or "": the system's */
+	const char *resolvers; /* "192.0.2.1,[2001:db8::1]:53"; NULL or "": the system's */
 };
 
 /* FAULT_NOMEM, FAULT_SYSTEM. */

@@ -246,6 +246,266 @@ static void nobody_there_is_unreachable(void **state)
 	httpc_answer_done(&answer);
 }
 
+/* on a loop */
+
+struct wait {
+	struct loop *loop;
+	enum httpc_outcome outcome;
+	int status, asked, left;
+	bool refuse_all, refuse_second;
+};
+
+static bool permit(void *ctx, const struct sockaddr *address)
+{
+	struct wait *wait = ctx;
+
+	wait->asked++;
+	return !wait->refuse_all && !(wait->refuse_second && wait->asked > 1);
+}
+
+static void done(void *ctx, const struct httpc_response *response)
+{
+	struct wait *wait = ctx;
+
+	wait->outcome = response->outcome;
+	wait->status = response->status;
+	if (--wait->left == 0)
+		loop_stop(wait->loop);
+}
+
+struct client {
+	struct loop *loop;
+	struct httpc *httpc;
+};
+
+static void client_open(struct client *client, const char *resolvers)
+{
+	assert_int_equal(loop_new(&client->loop), OK);
+	assert_int_equal(httpc_new(client->loop, &(struct httpc_options){ .resolvers = resolvers },
+				   &client->httpc),
+			 OK);
+}
+
+static void client_close(struct client *client)
+{
+	httpc_free(&client->httpc);
+	loop_free(&client->loop);
+}
+
+static void call(struct client *client, const struct httpc_request *request, struct wait *wait)
+{
+	wait->loop = client->loop;
+	wait->left = 1;
+	assert_int_equal(httpc_begin(client->httpc, request, permit, done, wait), OK);
+	assert_int_equal(wait->outcome, 0);
+	assert_int_equal(loop_run(client->loop), OK);
+}
+
+static void every_address_is_asked_about_twice(void **state)
+{
+	static const char plain[] = "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n";
+	struct server server;
+	struct client client;
+	char url[64];
+
+	server_open(&server, (struct script){ .answer = plain });
+	client_open(&client, "127.0.0.1:1");
+	const struct httpc_request request = request_to(&server, url);
+	struct wait good = { 0 }, never = { .refuse_all = true },
+		    rebound = { .refuse_second = true };
+	call(&client, &request, &good);
+	assert_int_equal(good.outcome, HTTPC_ANSWERED);
+	assert_int_equal(good.status, 204);
+	assert_int_equal(good.asked, 2);
+	call(&client, &request, &never);
+	assert_int_equal(never.outcome, HTTPC_BLOCKED);
+	assert_int_equal(never.asked, 1);
+	call(&client, &request, &rebound);
+	assert_int_equal(rebound.outcome, HTTPC_BLOCKED);
+	assert_int_equal(rebound.asked, 2);
+	client_close(&client);
+	server_close(&server);
+	assert_int_equal(server.connections, 1);
+}
+
+/* Answers every A question with 127.0.0.1 and every other with nothing; names that begin with
+ * 'n' do not exist, for those with 's' it is silent. */
+struct resolver {
+	int fd;
+	pthread_t thread;
+	char address[32];
+};
+
+static void *resolve(void *ctx)
+{
+	const struct resolver *resolver = ctx;
+	static const uint8_t record[] = { 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0, 4, 127, 0, 0, 1 };
+	uint8_t m[512];
+
+	for (;;) {
+		struct sockaddr_in from;
+		socklen_t from_n = sizeof from;
+		const ssize_t n =
+			recvfrom(resolver->fd, m, 300, 0, (struct sockaddr *)&from, &from_n);
+		if (n <= 0)
+			return NULL;
+		if (n < 17 || m[13] == 's')
+			continue;
+		size_t end = 12;
+		while (m[end] != 0)
+			end += 1U + m[end];
+		end += 5;
+		const bool known = m[13] != 'n', a = m[end - 3] == 1;
+		m[2] = 0x81;
+		m[3] = known ? 0x80 : 0x83;
+		m[7] = known && a ? 1 : 0;
+		memset(m + 8, 0, 4);
+		if (known && a)
+			memcpy(m + end, record, sizeof record);
+		(void)sendto(resolver->fd, m, end + (known && a ? sizeof record : 0), 0,
+			     (struct sockaddr *)&from, from_n);
+	}
+}
+
+static void resolver_open(struct resolver *resolver)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof at;
+
+	resolver->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(resolver->fd, (struct sockaddr *)&at, n), 0);
+	assert_int_equal(getsockname(resolver->fd, (struct sockaddr *)&at, &n), 0);
+	(void)snprintf(resolver->address, sizeof resolver->address, "127.0.0.1:%u",
+		       (unsigned)ntohs(at.sin_port));
+	assert_int_equal(pthread_create(&resolver->thread, NULL, resolve, resolver), 0);
+}
+
+static void resolver_close(struct resolver *resolver)
+{
+	(void)shutdown(resolver->fd, SHUT_RDWR);
+	(void)pthread_join(resolver->thread, NULL);
+	close(resolver->fd);
+}
+
+static void names_are_asked_for_and_pinned(void **state)
+{
+	static const struct {
+		const char *host;
+		bool refuse;
+		enum httpc_outcome outcome;
+	} cases[] = {
+		{ "here.test", false, HTTPC_ANSWERED },
+		{ "localhost", false, HTTPC_ANSWERED },
+		{ "here.test", true, HTTPC_BLOCKED },
+		{ "nowhere.test", false, HTTPC_UNREACHABLE },
+		{ "silent.test", false, HTTPC_UNREACHABLE },
+	};
+	struct resolver resolver;
+	struct server server;
+	struct client client;
+	char url[64];
+
+	server_open(&server, (struct script){ .answer = "HTTP/1.1 200 OK\r\n"
+							"Connection: close\r\n\r\nx" });
+	resolver_open(&resolver);
+	client_open(&client, resolver.address);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct wait wait = { .refuse_all = cases[i].refuse };
+		struct httpc_request request = request_to(&server, url);
+		(void)snprintf(url, sizeof url, "http://%s:%u/", cases[i].host,
+			       (unsigned)server.port);
+		request.url = str(url);
+		request.total_ms = 700;
+		call(&client, &request, &wait);
+		assert_int_equal(wait.outcome, cases[i].outcome);
+	}
+	client_close(&client);
+	resolver_close(&resolver);
+	server_close(&server);
+	assert_int_equal(server.connections, 2);
+}
+
+static void deadlines_end_what_stalls(void **state)
+{
+	struct server server;
+	struct client client;
+	char url[64];
+	struct wait wait = { 0 };
+
+	server_open(&server, (struct script){ .stall = true });
+	client_open(&client, "127.0.0.1:1");
+	struct httpc_request request = request_to(&server, url);
+	request.total_ms = 300;
+	const usec_t began = clock_boot();
+	call(&client, &request, &wait);
+	assert_int_equal(wait.outcome, HTTPC_UNKNOWN);
+	assert_true(clock_boot() - began < 2 * USEC_PER_S);
+	client_close(&client);
+	server_close(&server);
+}
+
+static void plain_bytes_are_no_handshake(void **state)
+{
+	struct server server;
+	struct client client;
+	char url[64];
+	struct wait wait = { 0 };
+
+	server_open(&server, (struct script){ .deaf = true });
+	client_open(&client, "127.0.0.1:1");
+	struct httpc_request request = request_to(&server, url);
+	(void)snprintf(url, sizeof url, "https://127.0.0.1:%u/", (unsigned)server.port);
+	request.url = str(url);
+	call(&client, &request, &wait);
+	assert_int_equal(wait.outcome, HTTPC_UNREACHABLE);
+	client_close(&client);
+	server_close(&server);
+}
+
+static void many_at_once_are_all_answered_and_the_ceiling_holds(void **state)
+{
+	struct server server;
+	struct client client;
+	char url[64];
+	struct wait wait = { 0 };
+
+	server_open(&server, (struct script){ .answer = "HTTP/1.1 200 OK\r\n"
+							"Connection: close\r\n\r\nx" });
+	client_open(&client, "127.0.0.1:1");
+	const struct httpc_request request = request_to(&server, url);
+	wait.loop = client.loop;
+	wait.left = HTTPC_TRANSFERS_MAX;
+	for (int i = 0; i < HTTPC_TRANSFERS_MAX; i++)
+		assert_int_equal(httpc_begin(client.httpc, &request, permit, done, &wait), OK);
+	assert_int_equal(httpc_begin(client.httpc, &request, permit, done, &wait), ERR_OVERLOADED);
+	assert_int_equal(loop_run(client.loop), OK);
+	assert_int_equal(wait.left, 0);
+	assert_int_equal(wait.outcome, HTTPC_ANSWERED);
+	assert_int_equal(httpc_busy(client.httpc), 0);
+	client_close(&client);
+	server_close(&server);
+	assert_int_equal(server.connections, HTTPC_TRANSFERS_MAX);
+}
+
+static void what_is_under_way_ends_with_the_client(void **state)
+{
+	struct server server;
+	struct client client;
+	char url[64];
+	struct wait wait = { .left = 9 };
+
+	server_open(&server, (struct script){ .stall = true });
+	client_open(&client, "127.0.0.1:1");
+	const struct httpc_request request = request_to(&server, url);
+	assert_int_equal(httpc_begin(client.httpc, &request, permit, done, &wait), OK);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(loop_turn(client.loop, 10), OK);
+	client_close(&client);
+	server_close(&server);
+	assert_int_equal(wait.left, 9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +513,12 @@ int main(void)
 		cmocka_unit_test(what_is_no_request_is_not_sent),
 		cmocka_unit_test(what_went_wrong_is_told_apart),
 		cmocka_unit_test(nobody_there_is_unreachable),
+		cmocka_unit_test(every_address_is_asked_about_twice),
+		cmocka_unit_test(names_are_asked_for_and_pinned),
+		cmocka_unit_test(deadlines_end_what_stalls),
+		cmocka_unit_test(plain_bytes_are_no_handshake),
+		cmocka_unit_test(many_at_once_are_all_answered_and_the_ceiling_holds),
+		cmocka_unit_test(what_is_under_way_ends_with_the_client),
 	};
 
 	/* A proxy in the environment must not be used. */
