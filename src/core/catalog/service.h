@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * service - one entry of the catalogue, compiled from its YAML file and never
+ * changed afterwards. docs/service-file.md lists every key.
+ *
+ *  1. Whatever a file has that is not known, of the wrong type, out of bounds or
+ *     contradictory is refused with file, line and reason; nothing is ignored.
+ *  2. Every address is https, or http to this machine; every host that a token
+ *     may travel to follows from the file alone (service_hosts), and a variable
+ *     of a connection stands in the host part only if its own check keeps it
+ *     below names that the file lists.
+ *  3. All bytes here borrow from the entry and live as long as it does.
+ */
+
+#include "codec/yaml.h"
+
+enum {
+	SERVICE_PAIRS_MAX = 16,
+	SERVICE_WORDS_MAX = 16,
+	SERVICE_SCOPES_MAX = 64,
+	SERVICE_HOSTS_MAX = 16,
+	SERVICE_VARIABLES_MAX = 8,
+	SERVICE_TOOLS_MAX = 128,
+	SERVICE_STEPS_MAX = 4,
+	SERVICE_PATHS_MAX = 3,
+	SERVICE_URL_MAX = 2048,
+	SERVICE_VALUE_MAX = 512, /* of a captured variable */
+};
+
+struct service_pairs {
+	size_t n;
+	struct {
+		struct bytes name, value;
+	} at[SERVICE_PAIRS_MAX];
+};
+
+struct service_words {
+	size_t n;
+	struct bytes at[SERVICE_WORDS_MAX];
+};
+
+enum service_auth { SERVICE_AUTH_BASIC = 1, SERVICE_AUTH_POST, SERVICE_AUTH_NONE };
+enum service_body { SERVICE_BODY_FORM = 1, SERVICE_BODY_JSON };
+enum service_method { SERVICE_GET = 1, SERVICE_POST, SERVICE_PUT, SERVICE_PATCH, SERVICE_DELETE };
+enum service_risk {
+	SERVICE_RISK_LOW = 1,
+	SERVICE_RISK_MEDIUM,
+	SERVICE_RISK_HIGH,
+	SERVICE_RISK_CRITICAL
+};
+enum service_effect { SERVICE_READ = 1, SERVICE_WRITE, SERVICE_DESTRUCTIVE };
+
+/* What a refresh does to the refresh token that was used for it. */
+enum service_class {
+	SERVICE_CLASS_NONE = 1, /* there are no refresh tokens */
+	SERVICE_CLASS_STABLE,	/* it stays valid and is not replaced */
+	SERVICE_CLASS_REPLACED, /* a new one comes, the old one goes on working */
+	SERVICE_CLASS_GRACE,	/* a new one comes, the old one works for retry_within */
+	SERVICE_CLASS_STRICT,	/* a new one comes, the old one is dead at once */
+};
+
+enum service_expiry { SERVICE_EXPIRY_REPLY = 1, SERVICE_EXPIRY_NEVER, SERVICE_EXPIRY_ASSUME };
+
+/* Dotted paths into the provider's reply; a number descends into a list. n = 0: not there. */
+struct service_reply {
+	struct bytes access_token, refresh_token, expires_in, expires_at, scope, token_type;
+	struct service_words token_types; /* accepted beside "bearer" */
+};
+
+struct service_errors {
+	struct bytes member; /* path of the error's name, also looked at in a 2xx */
+	struct bytes ok;     /* path of a boolean that is false after a failure */
+	struct service_words terminal, config, interaction, transient;
+};
+
+/* Where a value that belongs to a connection comes from, and what it must look like. */
+enum service_from { SERVICE_FROM_REPLY = 1, SERVICE_FROM_REDIRECT, SERVICE_FROM_DISCOVER };
+enum service_check {
+	SERVICE_CHECK_ID = 1, /* 1 to 128 of A-Z a-z 0-9 _ - */
+	SERVICE_CHECK_LABEL,  /* one DNS label in lower case */
+	SERVICE_CHECK_HOST,   /* a host name, itself in `within` or below a name there */
+};
+
+struct service_variable {
+	struct bytes name, path;
+	enum service_from from;
+	enum service_check check;
+	struct service_words within;
+};
+
+/* A request for facts about the account; url.n = 0: there is none. */
+struct service_lookup {
+	struct bytes url;
+	enum service_method method;
+	struct service_pairs headers;
+};
+
+struct service_account {
+	struct service_lookup lookup;
+	size_t id_n, name_n;
+	struct bytes id[SERVICE_PATHS_MAX], name[SERVICE_PATHS_MAX]; /* joined */
+};
+
+struct service_probe {
+	struct service_lookup lookup;
+	uint16_t dead; /* status of a token that is no more */
+};
+
+enum service_place { SERVICE_IN_FORM = 1, SERVICE_IN_JSON, SERVICE_AS_BEARER };
+
+struct service_revoke {
+	struct bytes url; /* n = 0: the provider has no such thing */
+	enum service_method method;
+	enum service_place place;
+	struct bytes member;  /* of the form or the object: the token's name */
+	bool prefers_refresh; /* the refresh token where there is one, else the access token */
+	enum service_auth auth;
+	struct service_pairs headers;
+};
+
+struct service_scope {
+	struct bytes name, says;
+	enum service_risk risk;
+	struct bytes parameter; /* of the authorize request; n = 0: the service's own */
+};
+
+struct service_oauth {
+	struct bytes authorize_url, token_url,
+		refresh_url; /* refresh_url: token_url if not given */
+	struct bytes issuer; /* RFC 9207; n = 0: not announced */
+	struct service_revoke revoke;
+	enum service_auth auth;
+	enum service_body body;
+	bool pkce; /* S256 */
+	struct service_pairs authorize_params, token_params, refresh_params;
+	struct service_words authorize_omit; /* standard parameters that the provider refuses */
+	struct service_pairs headers;	     /* of token requests */
+	bool has_scopes;
+	struct bytes scope_parameter;
+	char scope_separator;		   /* in the authorize request */
+	struct bytes reply_separators;	   /* any of these characters, in the reply */
+	struct service_words scope_always; /* asked for in addition, whatever is asked for */
+	struct service_reply reply, refresh_reply;
+	struct service_errors errors;
+	enum service_expiry expiry;
+	uint32_t assume_s;
+	enum service_class class;
+	uint32_t retry_within_s; /* of GRACE: how long the old token may be tried again */
+	size_t variables_n;
+	struct service_variable variables[SERVICE_VARIABLES_MAX];
+	struct service_lookup discover; /* second step that variables come from */
+	struct service_account account;
+	struct service_probe probe;
+	size_t scopes_n;
+	struct service_scope scopes[SERVICE_SCOPES_MAX];
+};
+
+struct service_api {
+	struct bytes base; /* may hold {variables}; no slash at its end */
+	size_t hosts_n;
+	struct bytes hosts[SERVICE_HOSTS_MAX]; /* origins */
+	struct bytes header;		       /* n = 0: Authorization: Bearer */
+	struct service_pairs headers;
+};
+
+struct service_step {
+	enum service_method method;
+	struct bytes path; /* below api.base, or an address at one of the hosts */
+	const struct yaml_node *query, *headers, *body; /* checked; NULL: none */
+};
+
+/* Checked here, carried out by later versions. */
+struct service_tool {
+	struct bytes name, title, says, summary;
+	enum service_effect effect;
+	struct service_words scopes;
+	const struct yaml_node *input, *select; /* checked; select NULL: the answer as it is */
+	size_t steps_n;
+	struct service_step steps[SERVICE_STEPS_MAX];
+};
+
+enum { SERVICE_ID_LEN = 32 };
+
+struct service {
+	char id[SERVICE_ID_LEN + 1]; /* [a-z][a-z0-9-]{0,31} */
+	struct bytes name, says;     /* says may be empty */
+	struct service_oauth oauth;
+	struct service_api api;
+	size_t tools_n;
+	struct service_tool *tools;
+	struct yaml *yaml; /* owns all text */
+};
+
+/* @file names the source in complaints. ERR_MALFORMED, ERR_TOO_LARGE; @complaint is then filled. */
+must_check enum err service_compile(struct bytes text, const char *file,
+				    struct complaint *complaint, struct service **ret);
+void service_free(struct service **servicep);
+
+/* NULL if the service has no such scope. */
+const struct service_scope *service_scope_find(const struct service *service, struct bytes name);
+/* Appends every origin that a token or secret of this service may travel to, each once and a
+ * newline between them: "hosts" of ipc_adopt. */
+void service_hosts(const struct service *service, struct dynbuf *out);
+/* Whether the token endpoint wants a client secret. */
+bool service_wants_secret(const struct service *service);
+/* RFC 9207 2.4: @iss (p = NULL: none was sent) is the one the file announces, byte for byte; where
+ * it announces none, one that is sent must be of the authorization endpoint's own origin. */
+bool service_iss_ok(const struct service *service, struct bytes iss);
+/* Whether @value may be used for @variable. A host is checked against `within`. */
+bool service_variable_ok(const struct service_variable *variable, struct bytes value);
+const char *service_risk_name(enum service_risk risk);
+const char *service_class_name(enum service_class class);
