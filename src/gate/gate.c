@@ -19,6 +19,7 @@ enum {
 	CONNECTIONS_MAX = 16384,
 	DESCRIPTORS_SPARE = 64,
 	DRAIN_S = 30,
+	NUMBER_MAX = 10 * 1000 * 1000,
 };
 
 /* boot, then descriptors in any order; ready once it can serve; drain ends it. */
@@ -63,7 +64,7 @@ static enum err set_number(struct bytes value, unsigned *ret)
 {
 	uint64_t n;
 
-	TRY(bytes_u64(value, CONNECTIONS_MAX * 8, &n));
+	TRY(bytes_u64(value, NUMBER_MAX, &n));
 	*ret = (unsigned)n;
 	return OK;
 }
@@ -71,16 +72,25 @@ static enum err set_number(struct bytes value, unsigned *ret)
 static enum err take_setting(struct gate *gate, struct relay_settings *relay,
 			     const struct ipc_header *s)
 {
+	const struct {
+		const char *name;
+		unsigned *to;
+	} numbers[] = {
+		{ "limits.connections", &gate->limits.connections },
+		{ "limits.per_source", &gate->limits.per_source },
+		{ "limits.head_ms", &gate->limits.head_ms },
+		{ "limits.idle_ms", &gate->limits.idle_ms },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		if (bytes_is(s->name, numbers[i].name))
+			return set_number(s->value, numbers[i].to);
+	if (bytes_is(s->name, "behind_proxy"))
+		return peer_trust_parse(s->value, &relay->trust);
 	if (bytes_is(s->name, "tls.certificate"))
 		dynbuf_bytes(&gate->certificate, s->value);
-	else if (bytes_is(s->name, "tls.key"))
+	if (bytes_is(s->name, "tls.key"))
 		dynbuf_bytes(&gate->key, s->value);
-	else if (bytes_is(s->name, "behind_proxy"))
-		return peer_trust_parse(s->value, &relay->trust);
-	else if (bytes_is(s->name, "limits.connections"))
-		return set_number(s->value, &gate->limits.connections);
-	else if (bytes_is(s->name, "limits.per_source"))
-		return set_number(s->value, &gate->limits.per_source);
 	return OK; /* the rest is for other processes */
 }
 
@@ -116,6 +126,7 @@ static enum err take_boot(struct gate *gate, struct bytes payload)
 	}
 	if (err != ERR_NOT_FOUND)
 		return err;
+	/* Behind a proxy all have one address. */
 	if (relay.trust.n > 0)
 		gate->limits.per_source = 0;
 	fit_descriptors(&gate->limits);

@@ -11,6 +11,8 @@
  *   behind_proxy               true (loopback), or addresses and networks of trusted proxies
  *   limits.connections         in all (16,384)
  *   limits.per_source          from one address (4,096; behind a proxy: no limit)
+ *   limits.head_ms             until the first head is complete (10,000)
+ *   limits.idle_ms             until a later one is, and least time to take an answer (60,000)
  */
 
 /* Runs the process on its control socket; answers its exit status. */

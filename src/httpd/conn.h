@@ -46,7 +46,7 @@ struct httpd_request {
 	uint64_t source;
 	int fd;
 	enum conn_phase phase;
-	bool in_handler, half_closed;
+	bool in_handler, half_closed, write_first;
 	usec_t deadline; /* 0: none */
 	const char *raw; /* the target in the library's memory, only to compare with */
 	const char *method;
@@ -85,6 +85,11 @@ void conn_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 /* The client hung up: the owner is told, and the connection is closed. */
 void conn_lost(struct httpd_request *conn);
 void conn_done(struct httpd_request *conn);
+/* Makes the library write before it reads. Left to itself, it reads first when a connection is
+ * resumed, takes the end of a half-closed stream for the end of all and drops the answer. Those
+ * with a time limit of their own it visits before it reads; as that is a list it walks each time,
+ * nothing may stay there for long. */
+void conn_write_first(struct httpd_request *conn, bool on);
 
 /* In httpd.c. */
 void conn_due(struct httpd_request *conn, uint64_t in_ms);

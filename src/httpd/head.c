@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "httpd/head.h"
 
-enum { VERSION_LEN = 8, LENGTH_DIGITS_MAX = 18 };
+enum { VERSION_LEN = 8, LENGTH_DIGITS_MAX = 18, NAME_MAX_LEN = 256 };
 
 /* Headers of which a second one is no list but a contradiction. */
 static const char *const once[] = {
@@ -186,7 +186,8 @@ static unsigned take_framing(struct head *h, size_t which, struct bytes value)
 
 unsigned head_line(struct head *h, struct bytes name, struct bytes value)
 {
-	if (++h->lines > h->limits->lines_max)
+	if (++h->lines > h->limits->lines_max || name.n > NAME_MAX_LEN ||
+	    value.n > h->limits->target_max)
 		return 431;
 	if (h->adds_up && !stands_in_line(h, name, value))
 		return 400;

@@ -17,7 +17,7 @@
 #include "base/bytes.h"
 
 struct head_limits {
-	size_t header_max, target_max;
+	size_t header_max, target_max; /* a single value is no longer than a target */
 	unsigned lines_max;
 };
 

@@ -107,9 +107,12 @@ static void on_tick(void *ctx)
 
 	httpd->ticking = false;
 	listen_again(httpd);
-	for (struct httpd_request *c = httpd->first; c != NULL; c = c->next)
+	for (struct httpd_request *c = httpd->first; c != NULL; c = c->next) {
+		if (c->phase == CONN_ANSWER)
+			conn_write_first(c, false);
 		if (c->deadline != 0 && c->deadline <= now)
 			expire(c);
+	}
 	if (httpd->first != NULL || httpd->paused)
 		arm_tick(httpd);
 }

@@ -27,7 +27,7 @@ struct httpd_request;
 
 struct httpd_limits {
 	size_t body_max;       /* 413 past it, also when chunked */
-	size_t header_max;     /* 431 past it, all header lines together */
+	size_t header_max;     /* 431 past it, all header lines together; one value: target_max */
 	size_t target_max;     /* 414 past it */
 	unsigned header_lines; /* 431 past it */
 	unsigned connections;  /* in all */

@@ -272,6 +272,16 @@ void conn_lost(struct httpd_request *conn)
 	httpd_wake(conn->httpd);
 }
 
+void conn_write_first(struct httpd_request *conn, bool on)
+{
+	enum { FOREVER_S = 24 * 3600 }; /* our own deadlines are shorter */
+
+	if (conn->write_first != on)
+		MHD_set_connection_option(conn->mhd, MHD_CONNECTION_OPTION_TIMEOUT,
+					  on ? FOREVER_S : 0);
+	conn->write_first = on;
+}
+
 void conn_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 		    enum MHD_RequestTerminationCode code)
 {
@@ -282,6 +292,7 @@ void conn_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 	if (conn->response != NULL)
 		MHD_destroy_response(conn->response);
 	conn->response = NULL;
+	conn_write_first(conn, false);
 	conn->mine = NULL;
 	conn->method = NULL;
 	forget(&conn->body);
@@ -406,6 +417,7 @@ void httpd_respond_take(struct httpd_request *request, unsigned status,
 		return;
 	if (request->response != NULL && queue(request) != MHD_YES)
 		request->phase = CONN_GONE;
+	conn_write_first(request, true);
 	MHD_resume_connection(request->mhd);
 	httpd_wake(httpd);
 }

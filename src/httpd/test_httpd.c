@@ -447,6 +447,31 @@ static void it_tells_when_the_client_has_gone(void **state)
 	close(fd);
 }
 
+static void a_half_closed_client_gets_its_answer(void **state)
+{
+	struct fixture *f = *state;
+	const int other = client(f);
+
+	assert_false(talk(f, other, str("GET /1 HTTP/1.1\r\n" HOST "\r\n"), 10));
+	f->hold = true;
+	for (int late = 0; late < 2; late++) {
+		const int fd = client(f);
+
+		f->answer_n = 0;
+		assert_int_equal(send(fd, "GET /2 HTTP/1.1\r\n" HOST "\r\n", 28, 0), 28);
+		if (late)
+			turns(f, 10);
+		shutdown(fd, SHUT_WR);
+		turns(f, 10);
+		assert_non_null(f->held);
+		httpd_respond(take(f->held), 200, &plain, 1, str("quick"));
+		assert_true(talk(f, fd, str(""), 20));
+		assert_non_null(strstr(f->answer, "quick"));
+		close(fd);
+	}
+	close(other);
+}
+
 static void it_cuts_a_slow_head_short(void **state)
 {
 	struct fixture *f = *state;
@@ -540,6 +565,7 @@ int main(void)
 		CASE(it_keeps_its_limits),
 		CASE(it_answers_later_and_in_order),
 		CASE(it_tells_when_the_client_has_gone),
+		CASE(a_half_closed_client_gets_its_answer),
 		CASE(it_cuts_a_slow_head_short),
 		CASE(one_address_cannot_take_all_places),
 		CASE(many_answers_at_once_do_not_stall),

@@ -12,6 +12,7 @@
  *   /fixed      a fixed small body                 /token     a token, spliced in by gate
  *   /hold       no answer                          /stats     requests, gone, held
  *   /bad        an answer that gate must refuse    /html      a page
+ *   /big        an answer of 4 MiB
  *   /crash      core's stream breaks, and a new core comes 300 ms later
  *   /drain      gate is told to drain; then the harness ends with it
  */
@@ -190,6 +191,14 @@ static void on_html(struct harness *h, uint64_t id, const struct ipc_http_reques
 	answer_text(h, id, "text/html; charset=utf-8", str("<p>page"));
 }
 
+static void on_big(struct harness *h, uint64_t id, const struct ipc_http_request *m)
+{
+	static uint8_t body[IPC_ANSWER_MAX];
+
+	memset(body, 'x', sizeof body);
+	answer_text(h, id, "text/plain", (struct bytes){ body, sizeof body });
+}
+
 static void on_crash(struct harness *h, uint64_t id, const struct ipc_http_request *m)
 {
 	channel_free(&h->core);
@@ -263,7 +272,7 @@ static const struct {
 } routes[] = {
 	{ "/fixed", on_fixed }, { "/token", on_token }, { "/hold", on_hold },
 	{ "/stats", on_stats }, { "/bad", on_bad },	{ "/html", on_html },
-	{ "/crash", on_crash }, { "/drain", on_drain },
+	{ "/crash", on_crash }, { "/drain", on_drain }, { "/big", on_big },
 };
 
 static void on_frame(void *ctx, struct bytes bytes)
