@@ -356,7 +356,7 @@ static enum err keeper_start(struct keeper *keeper)
 {
 	uint8_t room[64];
 	struct dynbuf ready = { .p = room, .room = sizeof room, .max = sizeof room };
-	const struct ipc_ready message = { 0 };
+	const struct ipc_ready message = {};
 
 	TRY(crypto_init());
 	TRY(loop_new(&keeper->loop));
