@@ -95,7 +95,7 @@ test('a person connects an account, lends it, sees it used, pauses, resumes and 
   });
 
   await t.test('removing answers three facts, and the token is dead at the provider', async () => {
-    const facts = await daemon.cli(['connection', 'remove', connection.id], { json: true });
+    const facts = await daemon.cli(['connection', 'remove', connection.id, '--yes'], { json: true });
     assert.equal(facts.deleted, true);
     const settled = facts.probed === 'pending' || facts.revoked === 'pending'
       ? await daemon.waitRemoved(connection.id, 'walker') : facts;

@@ -169,8 +169,7 @@ export function childrenOf(pid) {
 }
 
 /** init and serve in a fresh folder. @p allow: host:port that outbound calls may go to. */
-export async function startDaemon(t, { allow = [], config = '', args = [], port } = {}) {
-  const dir = folder(t);
+export async function startDaemon(t, { allow = [], config = '', args = [], port, dir = folder(t) } = {}) {
   const data = join(dir, 'data');
   const keyFile = join(dir, 'unseal.key');
   port ??= await freePort();

@@ -5,11 +5,11 @@ import { makeVault, startDaemon } from './daemon.mjs';
 import { notesFile, startSandbox } from './sandbox.mjs';
 
 export async function stage(t, {
-  rotation = 'strict', lifetime = 3600, service = 'notes', user = 'ada', connected = true, config, sandbox: wish = {},
+  rotation = 'strict', lifetime = 3600, service = 'notes', user = 'ada', connected = true, config, dir, sandbox: wish = {},
 } = {}) {
   const sandbox = await startSandbox(t);
   await sandbox.control({ service: 'notes', rotation, lifetime_s: lifetime, ...wish });
-  const daemon = await startDaemon(t, { allow: [sandbox.host], config });
+  const daemon = await startDaemon(t, { allow: [sandbox.host], config, dir });
   await daemon.addService(notesFile(sandbox.origin, { id: service, rotation }), { id: service });
   const vault = await makeVault(daemon, { user, services: { [service]: null } });
   const stage = { sandbox, daemon, vault, service, user };
