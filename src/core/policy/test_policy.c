@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/policy/policy.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static const char file[] = "name: Coding agent\n"					/* 1 */
+			   "expires: 4h\n"						/* 2 */
+			   "services:\n"						/* 3 */
+			   "  github:\n"						/* 4 */
+			   "    exchange: {effect: allow, scopes: [repo, read:user]}\n" /* 5 */
+			   "    default: block\n"					/* 6 */
+			   "  slack:\n"							/* 7 */
+			   "    exchange:\n"						/* 8 */
+			   "      effect: block\n"					/* 9 */
+			   "  jira: {}\n"						/* 10 */
+			   "  google:\n"						/* 11 */
+			   "    exchange: {effect: allow}\n"				/* 12 */
+			   "    accounts: [work, home]\n"				/* 13 */
+			   "    account: work\n"					/* 14 */
+			   "    default: approve\n";					/* 15 */
+
+static struct policy *compile(const char *text)
+{
+	struct complaint complaint = { 0 };
+	struct policy *policy = NULL;
+
+	const enum err err = policy_compile(str(text), "p.yaml", &complaint, &policy);
+	if (err != OK)
+		fail_msg("%s", complaint.text);
+	return policy;
+}
+
+static void it_decides_by_the_table(void **state)
+{
+	static const struct {
+		const char *service, *account, *asked, *granted; /* granted NULL: not known yet */
+		enum err err;
+		const char *scopes, *missing;
+		unsigned line;
+	} cases[] = {
+		{ "github", NULL, "", "repo read:user gist", OK, "read:user repo", "", 5 },
+		{ "github", NULL, "repo", "repo read:user", OK, "repo", "", 5 },
+		{ "github", NULL, "repo gist", "repo gist", OK, "repo", "", 5 },
+		{ "github", NULL, "repo read:user", "repo", OK, "repo", "", 5 },
+		{ "github", NULL, "gist", "gist repo", ERR_INVALID_SCOPE, "", "", 5 },
+		{ "github", NULL, "a\"b", "repo", ERR_INVALID_SCOPE, "", "", 0 },
+		{ "github", NULL, "read:user", "repo", ERR_INSUFFICIENT_SCOPE, "", "read:user", 5 },
+		{ "github", NULL, "", "gist", ERR_INSUFFICIENT_SCOPE, "", "read:user repo", 5 },
+		{ "github", NULL, "", "", ERR_INSUFFICIENT_SCOPE, "", "read:user repo", 5 },
+		{ "github", NULL, "", NULL, OK, "read:user repo", "", 5 },
+		{ "github", NULL, "repo", NULL, OK, "repo", "", 5 },
+		{ "github", NULL, "gist", NULL, ERR_INVALID_SCOPE, "", "", 5 },
+		{ "slack", NULL, "", "chat:write", ERR_DENIED, "", "", 9 },
+		{ "jira", NULL, "", "read:jira-work", ERR_DENIED, "", "", 10 },
+		{ "notes", NULL, "", "notes.read", ERR_INVALID_TARGET, "", "", 0 },
+		{ "", NULL, "", "", ERR_INVALID_TARGET, "", "", 0 },
+		{ "githu", NULL, "", "repo", ERR_INVALID_TARGET, "", "", 0 },
+		{ "google", "work", "", "b a", OK, "a b", "", 12 },
+		{ "google", "home", "a", "b a", OK, "a", "", 12 },
+		{ "google", "other", "", "b a", ERR_DENIED, "", "", 11 },
+		{ "google", "", "", "b a", ERR_DENIED, "", "", 11 },
+		{ "google", NULL, "", "", OK, "", "", 12 },
+		{ "google", NULL, "c", "a", ERR_INSUFFICIENT_SCOPE, "", "c", 12 },
+	};
+	struct policy *policy = compile(file);
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct policy_facts facts = {
+			.service = str(cases[i].service),
+			.account = str(cases[i].account),
+			.asked = str(cases[i].asked),
+			.granted = str(cases[i].granted),
+			.granted_known = cases[i].granted != NULL,
+		};
+		struct policy_decision decision;
+		const enum err err = policy_decide_exchange(policy, &facts, &decision);
+		if (err != cases[i].err || decision.line != cases[i].line)
+			fail_msg("row %zu: %d at line %u", i, err, decision.line);
+		assert_string_equal(decision.scopes, cases[i].scopes);
+		assert_string_equal(decision.missing, cases[i].missing);
+		assert_int_equal(decision.effect, err == OK ? POLICY_ALLOW : POLICY_BLOCK);
+		assert_non_null(decision.reason);
+	}
+	policy_free(&policy);
+	assert_null(policy);
+}
+
+static void it_answers_what_the_file_says_besides(void **state)
+{
+	struct policy *policy = compile(file);
+
+	assert_true(bytes_is(policy_name(policy), "Coding agent"));
+	assert_int_equal(policy_expires(policy, 1000), 1000 + (usec_t)4 * 3600 * USEC_PER_S);
+	assert_string_equal(policy_service_at(policy, 0), "github");
+	assert_string_equal(policy_service_at(policy, 3), "google");
+	assert_null(policy_service_at(policy, 4));
+	assert_true(bytes_is(policy_default_account(policy, str("google")), "work"));
+	assert_int_equal(policy_default_account(policy, str("github")).n, 0);
+	policy_free(&policy);
+	policy = compile("name: Endless\nservices: {}\n");
+	assert_int_equal(policy_expires(policy, 1000), 0);
+	policy_free(&policy);
+}
+
+static void it_refuses_with_file_line_and_reason(void **state)
+{
+	static const struct {
+		const char *text, *complaint;
+	} cases[] = {
+		{ "[]", "p.yaml:1: a policy is a map with 'name' and 'services'" },
+		{ "services: {}", "p.yaml:1: a policy needs 'name', a text of 1 to 128 bytes" },
+		{ "name: ''\nservices: {}",
+		  "p.yaml:1: a policy needs 'name', a text of 1 to 128 bytes" },
+		{ "name: x",
+		  "p.yaml:1: a policy needs 'services', a map from service id to rules" },
+		{ "name: x\nservices: {}\nlimits: []",
+		  "p.yaml:3: 'limits' is not supported yet by this version" },
+		{ "name: x\nservices: {}\nnetworks: []",
+		  "p.yaml:3: 'networks' is not supported yet by this version" },
+		{ "name: x\nservices:\n  a:\n    tools: {}",
+		  "p.yaml:4: 'tools' is not supported yet by this version" },
+		{ "name: x\nservices:\n  a:\n    proxy: block",
+		  "p.yaml:4: 'proxy' is not supported yet by this version" },
+		{ "name: x\nservices:\n  a:\n    exchange: {effect: allow,\n     when: []}",
+		  "p.yaml:5: 'when' is not supported yet by this version" },
+		{ "name: x\nservices:\n  a:\n    exchange: {effect: allow,\n     else: block}",
+		  "p.yaml:5: 'else' is not supported yet by this version" },
+		{ "name: x\nservices:\n  a:\n    exchange: {effect: approve}",
+		  "p.yaml:4: an exchange that a person decides is not supported yet by this "
+		  "version" },
+		{ "name: x\nservices:\n  a:\n    exchange: {effect: step_up}",
+		  "p.yaml:4: an exchange that a person decides is not supported yet by this "
+		  "version" },
+		{ "name: x\nowner: y\nservices: {}", "p.yaml:2: unknown key 'owner'" },
+		{ "name: x\nservices:\n  a: {exchang: {}}", "p.yaml:3: unknown key 'exchang'" },
+		{ "name: x\nservices:\n  A: {}", "p.yaml:3: 'A' is not a service id" },
+		{ "name: x\nservices:\n  a: allow",
+		  "p.yaml:3: the rules of a service must be a map" },
+		{ "name: x\nservices:\n  a: {exchange: allow}",
+		  "p.yaml:3: 'exchange' must be a map such as {effect: allow}" },
+		{ "name: x\nservices:\n  a: {exchange: {scopes: [b]}}",
+		  "p.yaml:3: 'exchange' needs 'effect'" },
+		{ "name: x\nservices:\n  a: {exchange: {effect: Allow}}",
+		  "p.yaml:3: 'effect' must be allow, approve, step_up or block" },
+		{ "name: x\nservices:\n  a: {exchange: {effect: allow, scopes: []}}",
+		  "p.yaml:3: 'scopes' must be a list with at least one scope" },
+		{ "name: x\nservices:\n  a: {exchange: {effect: allow, scopes: repo}}",
+		  "p.yaml:3: 'scopes' must be a list with at least one scope" },
+		{ "name: x\nservices:\n  a: {exchange: {effect: allow, scopes: [a b]}}",
+		  "p.yaml:3: this is not a scope (RFC 6749 section 3.3)" },
+		{ "name: x\nservices:\n  a: {exchange: {effect: allow, scopes: [b, b]}}",
+		  "p.yaml:3: the scope 'b' is there twice" },
+		{ "name: x\nservices:\n  a: {default: deny}",
+		  "p.yaml:3: 'default' must be allow, approve, step_up or block" },
+		{ "name: x\nservices:\n  a: {accounts: [b], account: c}",
+		  "p.yaml:3: 'account' is not one of 'accounts'" },
+		{ "name: x\nexpires: 0h\nservices: {}",
+		  "p.yaml:2: 'expires' must be a length of time such as 30m, 4h or 7d" },
+		{ "name: x\nexpires: 99999d\nservices: {}",
+		  "p.yaml:2: 'expires' must be a length of time such as 30m, 4h or 7d" },
+		{ "name: x\nexpires: 2027-01-01\nservices: {}",
+		  "p.yaml:2: 'expires' must be a length of time such as 30m, 4h or 7d" },
+		{ "name: x\nservices: {a: {}, a: {}}", "p.yaml:2: this key is there twice" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct complaint complaint = { 0 };
+		struct policy *policy = NULL;
+		assert_int_equal(policy_compile(str(cases[i].text), "p.yaml", &complaint, &policy),
+				 ERR_MALFORMED);
+		assert_null(policy);
+		assert_string_equal(complaint.text, cases[i].complaint);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_decides_by_the_table),
+		cmocka_unit_test(it_answers_what_the_file_says_besides),
+		cmocka_unit_test(it_refuses_with_file_line_and_reason),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
