@@ -34,9 +34,10 @@ struct store_keys {
 must_check enum err store_open(int dir, const struct store_keys *keys, struct store **ret);
 void store_close(struct store **storep);
 
+/* FAULT_STORE: the file was deleted or replaced. After FAULT_SYNC: that, for good. */
 must_check enum err store_begin(struct store *store);
-/* Makes the batch durable; a batch that wrote nothing costs no sync.
- * FAULT_SYNC (unknown outcome), ERR_LOG_FULL (known: nothing was written). */
+/* Makes the batch durable; a batch that wrote nothing costs no sync. FAULT_SYNC (unknown outcome),
+ * ERR_LOG_FULL, or what ended the batch before (known: nothing was written). */
 must_check enum err store_commit(struct store *store);
 void store_rollback(struct store *store);
 /* Undo one request of the batch alone: mark, then keep or back out. */
@@ -49,10 +50,13 @@ struct page {
 	unsigned limit;
 };
 
+/* Named numbers. ERR_NOT_FOUND, ERR_FORGED */
 must_check enum err store_meta_get(struct store *store, const char *name, uint64_t *ret);
 must_check enum err store_meta_put(struct store *store, const char *name, uint64_t value);
 
-/* put: ERR_EXISTS. find and get: ERR_NOT_FOUND, ERR_FORGED. */
+/* put: ERR_EXISTS, ERR_NOT_FOUND (it refers to an object that is not there, or another tenant's).
+ * The row's rev is stored as it is. find and get: ERR_NOT_FOUND, ERR_FORGED. list: rows whose MAC
+ * does not hold are left out and named in the operator's log; @fn may call any other verb. */
 must_check enum err store_tenant_put(struct store *store, const struct tenant_row *row);
 must_check enum err store_tenant_find(struct store *store, struct bytes name,
 				      struct tenant_row *ret);
@@ -82,13 +86,17 @@ typedef enum err (*store_agent_fn)(void *ctx, const struct agent_row *row);
 must_check enum err store_agent_list(struct store *store, struct id tenant, struct page page,
 				     store_agent_fn fn, void *ctx);
 
-/* Adds or replaces (rev must fit; 0: there must be none). ERR_CONFLICT */
+/* Adds or replaces (rev must fit; 0: there must be none), and sets rev and a service's hash.
+ * ERR_CONFLICT */
 must_check enum err store_client_put(struct store *store, struct client_row *row);
 must_check enum err store_client_find(struct store *store, struct id tenant, struct bytes service,
 				      struct client_row *ret);
 must_check enum err store_service_put(struct store *store, struct service_row *row);
 must_check enum err store_service_find(struct store *store, struct id tenant, struct bytes service,
 				       struct service_row *ret);
+/* The hash alone, MAC checked: enough where the compiled service is at hand. */
+must_check enum err store_service_hash(struct store *store, struct id tenant, struct bytes service,
+				       uint8_t ret[static 32]);
 typedef enum err (*store_service_fn)(void *ctx, const struct service_row *row);
 must_check enum err store_service_list(struct store *store, struct id tenant, struct page page,
 				       store_service_fn fn, void *ctx);
@@ -101,6 +109,7 @@ typedef enum err (*store_vault_fn)(void *ctx, const struct vault_row *row);
 /* @user none: all users' */
 must_check enum err store_vault_list(struct store *store, struct id tenant, struct id user,
 				     struct page page, store_vault_fn fn, void *ctx);
+/* The hash is computed here. ERR_EXISTS */
 must_check enum err store_policy_put(struct store *store, const struct policy_row *row);
 must_check enum err store_policy_get(struct store *store, struct id tenant, struct id vault,
 				     uint64_t version, struct policy_row *ret);
@@ -143,11 +152,13 @@ must_check enum err store_connection_due(struct store *store, enum store_due wha
 /* IDLE|STORED|FAILED|UNKNOWN → INTENT where rev fits: fence+1, attempt set. ERR_CONFLICT */
 must_check enum err store_refresh_begin(struct store *store, struct connection_row *row,
 					struct id attempt);
-/* INTENT → @row's refresh_state and content, only where the fence still is row->fence.
- * ERR_CONFLICT: another one has begun since; nothing was written. */
+/* INTENT → @row's refresh_state and content, only where the fence still is row->fence. If rev has
+ * moved meanwhile (a pause, a rename), only what a refresh decides is written: secrets, scopes,
+ * variables, times, failures, and state if it is REAUTH_REQUIRED; @row is then what stands.
+ * ERR_CONFLICT: another one has begun since, or the connection was removed; nothing was written. */
 must_check enum err store_refresh_end(struct store *store, struct connection_row *row);
 
-/* Own tokens. @text is the token itself; its keyed hash is stored. */
+/* Own tokens. @text is the token itself; its keyed hash is stored, and the generation at hand. */
 must_check enum err store_token_put(struct store *store, const struct own_token_row *row,
 				    struct bytes text);
 /* Live ones only. ERR_NOT_FOUND (also revoked), ERR_EXPIRED */
@@ -157,24 +168,26 @@ must_check enum err store_token_find(struct store *store, struct bytes text, use
 must_check enum err store_token_revoke(struct store *store, struct id tenant,
 				       enum own_token_kind kind, struct id object);
 
-/* Connect flows. @ticket, @browser and @state are texts; their keyed hashes are stored. */
+/* Connect flows. @ticket, @browser and @state are texts; their keyed hashes are stored, and the
+ * generation at hand. A NEW one comes in with put; row->expires is never 0. */
 must_check enum err store_consent_put(struct store *store, const struct consent_row *row,
 				      struct bytes ticket);
 /* Reads by ticket, of any state. ERR_NOT_FOUND, ERR_EXPIRED */
 must_check enum err store_consent_find(struct store *store, struct bytes ticket, usec_t now,
 				       struct consent_row *ret);
-/* NEW → OPENED, bound to @browser; for the same browser again it answers OK. ERR_USED: bound to
- * another browser, or past that state. */
+/* NEW → OPENED, bound to @browser; OPENED or SENT by the same browser stays as it is. ERR_USED:
+ * bound to another browser, or past these states. @row is what stands. */
 must_check enum err store_consent_open(struct store *store, struct consent_row *row,
 				       struct bytes browser);
-/* OPENED|SENT → SENT by the bound browser: stores @state and row->verifier. ERR_USED */
+/* OPENED|SENT → SENT by the bound browser: stores @state and row->verifier; a @state sent before is
+ * not known any more. ERR_USED */
 must_check enum err store_consent_send(struct store *store, struct consent_row *row,
 				       struct bytes browser, struct bytes state);
 /* SENT → RETURNED: consumes @state, once, for the bound browser alone.
  * ERR_NOT_FOUND (no such state, or another browser's), ERR_USED, ERR_EXPIRED */
 must_check enum err store_consent_return(struct store *store, struct bytes state,
 					 struct bytes browser, usec_t now, struct consent_row *ret);
-/* → row->state (DONE or FAILED), err, connection; where rev fits. ERR_CONFLICT */
+/* → row->state (DONE or FAILED), err, connection; where rev fits, once. ERR_CONFLICT */
 must_check enum err store_consent_end(struct store *store, struct consent_row *row);
 
 /* The outbox: events committed with their change and not yet known to be in the log. */
@@ -183,7 +196,8 @@ must_check enum err store_outbox_del(struct store *store, struct id event);
 typedef enum err (*store_outbox_fn)(void *ctx, const struct outbox_row *row);
 must_check enum err store_outbox_list(struct store *store, store_outbox_fn fn, void *ctx);
 
-/* A consistent copy of the database while it serves, beneath the directory @dir. */
+/* A copy of what is committed, beneath the directory @dir, durable. ERR_EXISTS (the name is
+ * taken), ERR_LOG_FULL */
 must_check enum err store_backup(struct store *store, int dir, const char *name);
 
 /* Checks every row's MAC, sealed text and references; for doctor and the background check.
