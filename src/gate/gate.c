@@ -13,7 +13,7 @@
 #include "sys/sandbox.h"
 
 enum {
-	MESSAGE_MAX = 256 * 1024, /* boot, with a certificate chain in it */
+	MESSAGE_MAX = 400 * 1024, /* boot, with a certificate chain in it */
 	IN_FLIGHT_MAX = 16384,
 	PER_SOURCE_MAX = 4096,
 	CONNECTIONS_MAX = 16384,
@@ -70,7 +70,7 @@ static enum err set_number(struct bytes value, unsigned *ret)
 }
 
 static enum err take_setting(struct gate *gate, struct relay_settings *relay,
-			     const struct ipc_header *s)
+			     const struct ipc_setting *s)
 {
 	const struct {
 		const char *name;
@@ -109,7 +109,7 @@ static void fit_descriptors(struct httpd_limits *limits)
 static enum err take_boot(struct gate *gate, struct bytes payload)
 {
 	struct relay_settings relay = { .in_flight_max = IN_FLIGHT_MAX };
-	struct ipc_header setting;
+	struct ipc_setting setting;
 	struct ipc_boot boot;
 	struct bytes item;
 	enum err err;
@@ -121,7 +121,7 @@ static enum err take_boot(struct gate *gate, struct bytes payload)
 		return ERR_MALFORMED;
 	log_init("gate", boot.log_level);
 	while ((err = ipc_list_next(&boot.settings, &item)) == OK) {
-		TRY(ipc_header_decode(item, &setting));
+		TRY(ipc_setting_decode(item, &setting));
 		TRY(take_setting(gate, &relay, &setting));
 	}
 	if (err != ERR_NOT_FOUND)

@@ -22,6 +22,7 @@ enum {
 	IPC_HOSTS_MAX = 4 * 1024,
 	IPC_SCOPES_MAX = 1024,
 	IPC_RECORD_MAX = 4 * 1024,
+	IPC_SETTING_MAX = 384 * 1024, /* a bundle of certificates */
 	IPC_FRAME_MAX = 5 * 1024 * 1024,
 	IPC_ITEMS_MAX = 3, /* sealed values in one release or adoption */
 };
@@ -31,6 +32,11 @@ enum {
 #define IPC_HEADER(U8, U16, U32, U64, ID, HASH, BYTES)                                             \
 	BYTES(name, 256)                                                                           \
 	BYTES(value, IPC_TARGET_MAX)
+
+/* Handed to a child at its start; laid out as a header, with room for certificates. */
+#define IPC_SETTING(U8, U16, U32, U64, ID, HASH, BYTES)                                            \
+	BYTES(name, 256)                                                                           \
+	BYTES(value, IPC_SETTING_MAX)
 
 /* Where a sealed value belongs: it opens nowhere else. */
 #define IPC_PLACE(U8, U16, U32, U64, ID, HASH, BYTES)                                              \
@@ -212,7 +218,7 @@ enum {
 	U8(log_level)                                                                              \
 	HASH(gate_key)			/* to keeper and gate, else zero */                        \
 	HASH(courier_key)		/* to keeper and courier, else zero */                     \
-	BYTES(settings, IPC_ANSWER_MAX) /* list of setting: name and value as a header */
+	BYTES(settings, IPC_ANSWER_MAX) /* list of setting */
 
 /* A descriptor travels with this message (SCM_RIGHTS). */
 #define IPC_HAND(U8, U16, U32, U64, ID, HASH, BYTES)                                               \
@@ -228,6 +234,7 @@ enum {
 /* PART(name, TABLE): stands in lists.   MESSAGE(type, name, TABLE, from, to) */
 #define IPC_PARTS(PART)                                                                            \
 	PART(header, IPC_HEADER)                                                                   \
+	PART(setting, IPC_SETTING)                                                                 \
 	PART(place, IPC_PLACE)                                                                     \
 	PART(item, IPC_ITEM)                                                                       \
 	PART(record, IPC_RECORD)                                                                   \

@@ -180,6 +180,17 @@ struct bytes ipc_headers_find(struct bytes headers, const char *name)
 	return (struct bytes){ NULL, 0 };
 }
 
+struct bytes ipc_settings_find(struct bytes settings, const char *name)
+{
+	struct bytes item;
+	struct ipc_setting setting;
+
+	while (ipc_list_next(&settings, &item) == OK)
+		if (ipc_setting_decode(item, &setting) == OK && bytes_is(setting.name, name))
+			return setting.value;
+	return (struct bytes){ NULL, 0 };
+}
+
 void ipc_headers_add(struct dynbuf *out, const char *name, struct bytes value)
 {
 	const struct ipc_header header = { .name = str(name), .value = value };

@@ -139,6 +139,8 @@ must_check enum err ipc_list_next(struct bytes *list, struct bytes *ret);
 
 /* The value of header @name (lower case) in a list of headers; n = 0 and p = NULL if absent. */
 struct bytes ipc_headers_find(struct bytes headers, const char *name);
+/* The same in the settings of a boot message. */
+struct bytes ipc_settings_find(struct bytes settings, const char *name);
 void ipc_headers_add(struct dynbuf *out, const char *name, struct bytes value);
 
 /* "gate", "core" … for messages and logs. */
