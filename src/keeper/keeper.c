@@ -188,6 +188,30 @@ static enum err on_unseal(void *ctx, enum unseal_command command, struct bytes s
 	return err;
 }
 
+/* Durable first, then answered: nothing of the batch has left before this line. */
+static void batch_end(void *ctx)
+{
+	struct keeper *keeper = ctx;
+	struct dynbuf *out;
+
+	if (keeper->dirty) {
+		keeper->dirty = false;
+		if (vault_sync(&keeper->vault) != OK) {
+			log_error("the log could not be synced: starting again to read what holds");
+			_exit(EXIT_SYNC);
+		}
+		if (core_send(keeper, &out) == OK) {
+			dynbuf_bytes(out, dynbuf_view(&keeper->vault.out));
+		} else if (keeper->core != NULL) {
+			log_error("core does not take its answers: starting again");
+			keeper_stop(keeper, EXIT_FAILURE);
+		}
+		dynbuf_reset(&keeper->vault.out);
+	}
+	if (keeper->core != NULL)
+		channel_flush(keeper->core);
+}
+
 static void on_frame(void *ctx, struct bytes bytes)
 {
 	struct keeper *keeper = ctx;
@@ -214,26 +238,8 @@ static void on_frame(void *ctx, struct bytes bytes)
 		log_error("a request could not be carried out: starting again");
 		_exit(EXIT_SYNC);
 	}
-}
-
-/* Durable first, then answered: nothing of the batch has left before this line. */
-static void batch_end(void *ctx)
-{
-	struct keeper *keeper = ctx;
-	struct dynbuf *out;
-
-	if (keeper->dirty) {
-		keeper->dirty = false;
-		if (vault_sync(&keeper->vault) != OK) {
-			log_error("the log could not be synced: starting again to read what holds");
-			_exit(EXIT_SYNC);
-		}
-		if (core_send(keeper, &out) == OK)
-			dynbuf_bytes(out, dynbuf_view(&keeper->vault.out));
-		dynbuf_reset(&keeper->vault.out);
-	}
-	if (keeper->core != NULL)
-		channel_flush(keeper->core);
+	if (vault_full(&keeper->vault))
+		batch_end(keeper);
 }
 
 static void on_core_gone(void *ctx)

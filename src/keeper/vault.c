@@ -5,7 +5,8 @@
 
 #include "keeper/sealed.h"
 
-enum { OUT_MAX = 64 * 1024 * 1024 };
+/* An answer is far smaller than what is left between the two. */
+enum { OUT_MAX = 64 * 1024 * 1024, OUT_FULL = 32 * 1024 * 1024 };
 
 enum err vault_init(struct vault *vault, const uint8_t gate_key[static 32],
 		    const uint8_t courier_key[static 32])
@@ -131,9 +132,9 @@ static enum err release_opened(struct vault *vault, uint64_t id, const struct ip
 
 	dynbuf_init(&capsule, IPC_CAPSULE_MAX);
 	record_from_places(record, opening);
-	TRY(log_append(vault->log, record, &released.seq, &released.time));
 	capsule_make(vault, release, opening, &capsule);
 	TRY(dynbuf_err(&capsule));
+	TRY(log_append(vault->log, record, &released.seq, &released.time));
 	released.capsule = dynbuf_view(&capsule);
 	FRAME_PUT(&vault->out, id, released, &released);
 	return OK;
@@ -279,12 +280,17 @@ static const struct {
 	{ IPC_TYPE_tenant_key, on_tenant_key },
 };
 
+bool vault_full(const struct vault *vault)
+{
+	return vault->batch_n == VAULT_BATCH_MAX || vault->out.n >= OUT_FULL;
+}
+
 enum err vault_handle(struct vault *vault, const struct frame *frame)
 {
 	enum err err = ERR_UNSUPPORTED;
 
-	if (vault->batch_n == VAULT_BATCH_MAX)
-		TRY(vault_sync(vault));
+	if (vault_full(vault))
+		return FAULT_BUG;
 	for (size_t i = 0; i < ARRAY_LEN(requests); i++)
 		if (requests[i].type == frame->type)
 			err = requests[i].fn(vault, frame);

@@ -16,7 +16,7 @@
 #include "keeper/keyring.h"
 #include "keeper/log.h"
 
-enum { VAULT_BATCH_MAX = 65536 };
+enum { VAULT_BATCH_MAX = 8000 };
 
 struct vault {
 	struct keyring *ring;
@@ -33,6 +33,8 @@ struct vault {
 must_check enum err vault_init(struct vault *vault, const uint8_t gate_key[static 32],
 			       const uint8_t courier_key[static 32]);
 void vault_done(struct vault *vault);
+/* Whether the batch must end before the next request: its ids, lines and answers have ceilings. */
+bool vault_full(const struct vault *vault);
 /* FAULT_*: stop. Everything else is an answer in `out`. */
 must_check enum err vault_handle(struct vault *vault, const struct frame *frame);
 /* FAULT_SYNC: stop. */
