@@ -84,7 +84,7 @@ def print_rows(head, rows, out):
     out.append('| ' + ' | '.join(head) + ' |')
     out.append('|' + '---|' * len(head))
     for row in rows:
-        out.append('| ' + ' | '.join(str(cell).replace('|', '\\|') for cell in row) + ' |')
+        out.append('| ' + ' | '.join(str(cell).replace('|', '\\|').replace('<', '&lt;') for cell in row) + ' |')
     out.append('')
 
 

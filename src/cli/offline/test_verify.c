@@ -442,8 +442,31 @@ static void the_report_says_the_same_in_both_forms(void **state)
 	assert_non_null(strstr((char *)out.p, "{\"ok\":false,\"result\":\"unsigned\",\"at\":0,"));
 }
 
-int main(void)
+/* A log for the reader in another language, and its public key in hex. */
+static int make_log(const char *path)
 {
+	scoped(dynbuf_done) struct dynbuf hex;
+	struct log_state at;
+	struct log *log;
+
+	dynbuf_init(&hex, 2 * SIGN_PUBLIC_LEN);
+	const int to = open(path, O_RDONLY | O_DIRECTORY);
+	if (crypto_init() != OK || to < 0 || log_open(to, -1, seed, &log) != OK)
+		return 1;
+	grow(log, RECORDS);
+	log_state(log, &at);
+	log_close(&log);
+	close(to);
+	hex_print((struct bytes){ at.key, sizeof at.key }, &hex);
+	printf("%.*s\n", (int)hex.n, (char *)hex.p);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "--make") == 0)
+		return make_log(argv[2]);
+
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_keeper_wrote_is_sound),
 		cmocka_unit_test(an_empty_directory_is_an_empty_log),
