@@ -6,10 +6,6 @@
 
 #include "sys/file.h"
 
-static const char ca_file_otherwise[] = "/etc/ssl/certs/ca-certificates.crt";
-static const char resolv_conf[] = "/etc/resolv.conf";
-enum { RESOLV_CONF_MAX = 64 * 1024 };
-
 struct boot {
 	const struct boot_facts *facts;
 	struct dynbuf *settings;
@@ -86,39 +82,16 @@ static enum err boot_core(const struct boot *boot)
 	return OK;
 }
 
-/* The name servers of resolv.conf(5), since courier cannot read it. */
-static enum err add_system_resolvers(const struct boot *boot)
-{
-	scoped(buf_free) struct buf *text = NULL;
-	struct dynbuf joined;
-
-	snprintf(boot->file, PATH_MAX, "%s", resolv_conf);
-	const enum err err = file_read_path(resolv_conf, RESOLV_CONF_MAX, &text);
-	if (err == ERR_NOT_FOUND)
-		return OK; /* a resolver on this machine, then: c-ares' own fallback */
-	TRY(err);
-	dynbuf_init(&joined, RESOLV_CONF_MAX);
-	for (struct bytes rest = buf_bytes(text); rest.n > 0;) {
-		char line[256], address[64];
-		if (bytes_str(bytes_cut(&rest, '\n'), line, sizeof line) == OK &&
-		    sscanf(line, " nameserver %63s", address) == 1)
-			dynbuf_printf(&joined, "%s%s", joined.n > 0 ? "," : "", address);
-	}
-	add_setting(boot->settings, "resolvers", dynbuf_view(&joined));
-	dynbuf_done(&joined);
-	return OK;
-}
-
+/* Courier reads the authorities and the system's own settings before it enters its sandbox. */
 static enum err boot_courier(const struct boot *boot)
 {
 	const struct config *config = boot->facts->config;
-	const struct bytes ca_file = config_text(config, CONFIG_EGRESS_CA_FILE);
-	const struct bytes resolvers = config_text(config, CONFIG_EGRESS_RESOLVERS);
 
 	add_setting(boot->settings, "egress.allow", config_text(config, CONFIG_EGRESS_ALLOW));
-	TRY(add_file(boot, "ca_bundle", ca_file.n > 0 ? ca_file : str(ca_file_otherwise)));
-	return resolvers.n > 0 ? add_list(boot, "resolvers", resolvers)
-			       : add_system_resolvers(boot);
+	add_setting(boot->settings, "egress.ca_file", config_text(config, CONFIG_EGRESS_CA_FILE));
+	add_setting(boot->settings, "egress.resolvers",
+		    config_text(config, CONFIG_EGRESS_RESOLVERS));
+	return OK;
 }
 
 static enum err boot_settings(const struct boot *boot, enum role role)

@@ -3,12 +3,12 @@
 
 /*
  * boot - the first message to each child: its keys and, of the configuration,
- * what it needs to know and no more. Files are read now and travel as bytes,
- * since a child opens none.
+ * what it needs to know and no more. The certificate and its key are read now
+ * and travel as bytes, since gate opens no file.
  *
  *   gate     tls.certificate, tls.key (PEM), behind_proxy, limits.connections, limits.per_source
  *   core     issuer, egress.allow, sandbox.seccomp, sandbox.landlock, sandbox.memfd_secret
- *   courier  egress.allow (separated by newlines), ca_bundle (PEM), resolvers (by commas)
+ *   courier  egress.allow, egress.resolvers (each item ends with a newline), egress.ca_file (path)
  *   keeper   none
  */
 

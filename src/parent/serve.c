@@ -19,7 +19,7 @@
 
 enum { EXIT_USAGE = 2, HELP_MAX = 64 * 1024, ISSUER_MAX = 512, BIND_TRIES = 40 };
 
-static const char usage[] =
+static const char serve_usage[] =
 	"usage: valetkey serve --data DIR [--config FILE] [--listen ADDR:PORT]... [--issuer URL]\n"
 	"                      [--key-file FILE] [--behind-proxy]\n"
 	"       valetkey serve --help-config\n"
@@ -89,7 +89,7 @@ static const struct option_row *option_find(const char *name)
 	return NULL;
 }
 
-int serve_parse(int argc, char **argv, struct serve_options *ret)
+int serve_parse(int argc, char **argv, const char *usage, struct serve_options *ret)
 {
 	for (int i = 0; i < argc; i++) {
 		const struct option_row *row = option_find(argv[i]);
@@ -290,9 +290,7 @@ static void on_serving(void *ctx)
 	if (place_tell(&serve->place, serve->issuer) != OK)
 		log_warn("run/client.json could not be written");
 	log_info("serving %s", serve->issuer);
-	if (serve->options->serving != NULL)
-		serve->options->serving(serve->options, serve->issuer);
-	else
+	if (serve->options->greeter == NULL)
 		printf("Valetkey serves %s\n", serve->issuer);
 	fflush(stdout);
 	notify_manager();
@@ -318,6 +316,7 @@ static int plan_make(struct serve *serve)
 	plan->place = &serve->place;
 	plan->key_file = serve->key_file;
 	plan->sandbox_listen = serve->options->sandbox_listen;
+	plan->greeter = serve->options->greeter;
 	plan->serving = on_serving;
 	plan->ctx = serve;
 	if (!plan->boot.sandbox.seccomp)
@@ -398,10 +397,10 @@ int serve_main(int argc, char **argv)
 {
 	struct serve_options options = { .data = getenv("VALETKEY_DATA") };
 
-	int status = serve_parse(argc, argv, &options);
+	int status = serve_parse(argc, argv, serve_usage, &options);
 	if (status < 0 && options.data == NULL) {
 		fprintf(stderr, "valetkey serve: name the data directory with --data DIR\n%s",
-			usage);
+			serve_usage);
 		status = EXIT_USAGE;
 	}
 	if (status < 0)

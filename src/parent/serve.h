@@ -13,12 +13,12 @@ struct serve_options {
 	const char *config_file;    /* NULL: none */
 	const char *sandbox_listen; /* demo: also run the sandbox provider there */
 	struct config config;	    /* what the command line says; wins over the file */
-	void (*serving)(const struct serve_options *options, const char *url);
+	const char *const *greeter; /* demo: words of a process to start once all serve */
 };
 
 /* Reads "--data DIR" and so on from @argv, which begins after the command. Answers -1, or the exit
- * status with which to end now (after --help-config, or a mistake). */
-int serve_parse(int argc, char **argv, struct serve_options *ret);
+ * status with which to end now (after --help, or a mistake). */
+int serve_parse(int argc, char **argv, const char *usage, struct serve_options *ret);
 /* Runs the daemon and answers the exit status. */
 int serve_run(const struct serve_options *options);
 /* The whole command. */

@@ -50,7 +50,7 @@ struct supervisor {
 	struct loop_source *signal_source;
 	struct loop_timer *deadline;
 	struct child children[ROLE_COUNT]; /* by role; that of the parent is unused */
-	pid_t sandbox;
+	pid_t sandbox, greeter;
 	int signals, status;
 	bool serving, stopping, sealed;
 };
@@ -213,6 +213,8 @@ static void look_whether_all_serve(struct supervisor *s)
 		return;
 	s->serving = true;
 	s->plan->serving(s->plan->ctx);
+	if (s->plan->greeter != NULL && process_spawn(s->plan->greeter, -1, &s->greeter) != OK)
+		log_error("the demo cannot be set up: no process");
 }
 
 static void on_control(void *ctx, uint32_t events)
@@ -414,6 +416,8 @@ static void reap(struct supervisor *s)
 		if (child->pid != 0 && process_ended(child->pid, &status))
 			child_ended(s, child, status);
 	}
+	if (s->greeter != 0 && process_ended(s->greeter, &status))
+		s->greeter = 0;
 	if (s->sandbox != 0 && process_ended(s->sandbox, &status)) {
 		s->sandbox = 0;
 		log_error("the sandbox provider ended");
@@ -473,6 +477,14 @@ static enum err supervise_init(struct supervisor *s)
 	return OK;
 }
 
+static void end_helper(pid_t pid)
+{
+	if (pid == 0)
+		return;
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+}
+
 static void supervise_done(struct supervisor *s)
 {
 	for (enum role role = ROLE_GATE; role < ROLE_COUNT; role++) {
@@ -485,10 +497,8 @@ static void supervise_done(struct supervisor *s)
 		loop_del(&child->source);
 		loop_timer_free(&child->timer);
 	}
-	if (s->sandbox != 0) {
-		(void)kill(s->sandbox, SIGKILL);
-		(void)waitpid(s->sandbox, NULL, 0);
-	}
+	end_helper(s->sandbox);
+	end_helper(s->greeter);
 	loop_timer_free(&s->deadline);
 	loop_del(&s->signal_source);
 	if (s->signals >= 0)

@@ -25,6 +25,7 @@ struct supervise_plan {
 	size_t listeners_n;
 	int unseal;
 	const char *sandbox_listen; /* demo: where the sandbox provider serves; else NULL */
+	const char *const *greeter; /* demo: words of a process to start then; else NULL */
 	void (*serving)(void *ctx); /* called once, when all children are ready */
 	void *ctx;
 };
