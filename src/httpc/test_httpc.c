@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A server of our own that says exactly what a case wants, byte by byte, in a
- * thread on loopback; the client is the real one.
- */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,100 +13,7 @@
 #include <unistd.h>
 
 #include "httpc/httpc.h"
-
-/* How the server treats each connection. */
-struct script {
-	const char *answer; /* NULL: none */
-	size_t lines;	    /* headers of 64 bytes after the answer */
-	size_t flood;	    /* bytes of 'x' after the answer */
-	bool deaf;	    /* closes before it reads */
-	bool reset;	    /* ends with RST */
-	bool stall;	    /* holds the connection until the client goes */
-};
-
-struct server {
-	struct script script;
-	int listener;
-	uint16_t port;
-	pthread_t thread;
-	char heard[8192];
-	int connections;
-};
-
-static void hear(struct server *server, int fd)
-{
-	size_t n = 0;
-
-	while (n + 1 < sizeof server->heard) {
-		const ssize_t got = recv(fd, server->heard + n, sizeof server->heard - 1 - n, 0);
-		if (got <= 0)
-			break;
-		n += (size_t)got;
-		server->heard[n] = 0;
-		if (strstr(server->heard, "\r\n\r\n") != NULL)
-			break;
-	}
-}
-
-static void answer(const struct server *server, int fd)
-{
-	const struct script *script = &server->script;
-	char junk[1024], gone;
-
-	if (script->answer != NULL)
-		(void)send(fd, script->answer, strlen(script->answer), MSG_NOSIGNAL);
-	for (size_t i = 0; i < script->lines; i++)
-		(void)send(fd, "X: 67890123456789012345678901234567890123456789012345678901\r\n",
-			   64, MSG_NOSIGNAL);
-	memset(junk, 'x', sizeof junk);
-	for (size_t sent = 0; sent < script->flood; sent += sizeof junk)
-		if (send(fd, junk, sizeof junk, MSG_NOSIGNAL) < 0)
-			break;
-	if (script->stall)
-		(void)recv(fd, &gone, 1, 0);
-}
-
-static void *serve(void *ctx)
-{
-	struct server *server = ctx;
-
-	for (;;) {
-		const int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
-		if (fd < 0)
-			return NULL;
-		server->connections++;
-		if (!server->script.deaf) {
-			hear(server, fd);
-			answer(server, fd);
-		}
-		const struct linger hard = { 1, 0 };
-		if (server->script.reset)
-			(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
-		close(fd);
-	}
-}
-
-static void server_open(struct server *server, struct script script)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof at;
-
-	*server = (struct server){ .script = script };
-	server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(server->listener, (struct sockaddr *)&at, n), 0);
-	assert_int_equal(listen(server->listener, 16), 0);
-	assert_int_equal(getsockname(server->listener, (struct sockaddr *)&at, &n), 0);
-	server->port = ntohs(at.sin_port);
-	assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
-}
-
-static void server_close(struct server *server)
-{
-	(void)shutdown(server->listener, SHUT_RDWR);
-	(void)pthread_join(server->thread, NULL);
-	close(server->listener);
-}
+#include "httpc/test_server.h"
 
 static struct httpc_request request_to(const struct server *server, char url[static 64])
 {

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Invariants:
+ *
+ *  1. A job is in the list from its acceptance until it is answered; what it
+ *     promised (bytes, room in kept) is given back there and nowhere else.
+ *  2. An answer with an attempt is kept before it is sent.
+ *  3. An answer without an attempt goes to the core that asked or to nobody:
+ *     a core that was started since has other questions under the same ids.
+ */
+#include "courier/calls.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "courier/cut.h"
+#include "courier/kept.h"
+#include "courier/place.h"
+#include "crypto/crypto.h"
+#include "httpc/httpc.h"
+#include "sys/channel.h"
+
+struct calls {
+	struct loop *loop;
+	struct httpc *httpc;
+	struct channel *core;
+	const struct guard *guard;
+	struct capsule_receiver in;
+	struct capsule_sender out;
+	struct kept kept;
+	struct job *jobs;
+	size_t promised;
+	uint64_t generation; /* of core */
+};
+
+/* A call under way. */
+struct job {
+	struct calls *calls;
+	struct job *next, *prev;
+	uint64_t frame_id, generation;
+	struct id attempt;
+	size_t promised;
+	struct buf *cuts;
+	char host[GUARD_HOST_MAX];
+	uint16_t port;
+};
+
+/* What of a provider's headers core may see. */
+static const char *const shown[] = {
+	"content-type",
+	"date",
+	"deprecation",
+	"etag",
+	"link",
+	"ratelimit",
+	"ratelimit-policy",
+	"ratelimit-limit",
+	"ratelimit-remaining",
+	"ratelimit-reset",
+	"retry-after",
+	"sunset",
+	"www-authenticate",
+	"x-accepted-oauth-scopes",
+	"x-oauth-scopes",
+	"x-ratelimit-limit",
+	"x-ratelimit-remaining",
+	"x-ratelimit-reset",
+	"x-ratelimit-resource",
+	"x-ratelimit-used",
+};
+
+static void on_core_frame(void *ctx, struct bytes frame);
+
+static void on_core_gone(void *ctx)
+{
+	struct calls *calls = ctx;
+
+	channel_free(&calls->core);
+}
+
+enum err calls_new(struct loop *loop, const struct calls_options *options, struct calls **ret)
+{
+	const struct httpc_options http = { options->ca_file, options->resolvers };
+	scoped(calls_free) struct calls *calls = calloc(1, sizeof *calls);
+
+	if (calls == NULL)
+		return FAULT_NOMEM;
+	calls->loop = loop;
+	calls->guard = options->guard;
+	capsule_receiver_init(&calls->in, options->key, CAPSULE_OUT);
+	capsule_sender_init(&calls->out, options->key, CAPSULE_IN);
+	TRY(httpc_new(loop, &http, &calls->httpc));
+	*ret = take(calls);
+	return OK;
+}
+
+static void job_free(struct job **jobp)
+{
+	struct job *job = *jobp;
+
+	if (job == NULL)
+		return;
+	*jobp = NULL;
+	buf_free(&job->cuts);
+	free(job);
+}
+
+void calls_free(struct calls **callsp)
+{
+	struct calls *calls = *callsp;
+
+	if (calls == NULL)
+		return;
+	*callsp = NULL;
+	httpc_free(&calls->httpc);
+	for (struct job *job = calls->jobs, *next; job != NULL; job = next) {
+		next = job->next;
+		job_free(&job);
+	}
+	channel_free(&calls->core);
+	kept_done(&calls->kept);
+	free(calls);
+}
+
+static void send_frame(struct calls *calls, struct bytes frame)
+{
+	struct dynbuf *out;
+
+	/* Its queue has room for all that was promised; a core that is gone gets it later. */
+	if (calls->core == NULL || channel_out(calls->core, &out) != OK)
+		return;
+	dynbuf_bytes(out, frame);
+}
+
+enum err calls_core(struct calls *calls, int fd)
+{
+	channel_free(&calls->core);
+	calls->generation++;
+	TRY(channel_new(calls->loop, fd, IPC_FRAME_MAX, CALLS_QUEUE_MAX, on_core_frame,
+			on_core_gone, calls, &calls->core));
+	for (size_t i = 0; i < calls->kept.count; i++)
+		send_frame(calls, buf_bytes(calls->kept.answers[i].frame));
+	return OK;
+}
+
+void calls_flush(struct calls *calls)
+{
+	if (calls->core != NULL)
+		channel_flush(calls->core);
+}
+
+bool calls_idle(const struct calls *calls)
+{
+	return calls->jobs == NULL && (calls->core == NULL || channel_waiting(calls->core) == 0);
+}
+
+/* Takes the job off the list; its answer follows. */
+static void unlink_job(struct job *job)
+{
+	struct calls *calls = job->calls;
+
+	if (job->prev != NULL)
+		job->prev->next = job->next;
+	else
+		calls->jobs = job->next;
+	if (job->next != NULL)
+		job->next->prev = job->prev;
+	calls->promised -= job->promised;
+	if (!id_none(job->attempt))
+		kept_unreserve(&calls->kept, job->promised);
+}
+
+static void link_job(struct job *job)
+{
+	struct calls *calls = job->calls;
+
+	job->next = calls->jobs;
+	if (calls->jobs != NULL)
+		calls->jobs->prev = job;
+	calls->jobs = job;
+	calls->promised += job->promised;
+}
+
+static void tell(struct job *job, const struct ipc_courier_answer *answer)
+{
+	struct calls *calls = job->calls;
+	struct dynbuf frame;
+
+	dynbuf_init(&frame, IPC_FRAME_MAX);
+	FRAME_PUT(&frame, job->frame_id, courier_answer, answer);
+	enum err err = dynbuf_err(&frame);
+	if (err == OK && !id_none(job->attempt))
+		err = kept_put(&calls->kept, &job->attempt, dynbuf_view(&frame));
+	if (err != OK)
+		log_error("an answer could not be kept: %s", err_row(err)->name);
+	if (!id_none(job->attempt) || job->generation == calls->generation)
+		send_frame(calls, dynbuf_view(&frame));
+	dynbuf_done(&frame);
+}
+
+static void tell_outcome(struct job *job, enum courier_outcome outcome, uint16_t status,
+			 usec_t duration_us)
+{
+	const struct ipc_courier_answer answer = { .attempt = job->attempt,
+						   .outcome = (uint8_t)outcome,
+						   .status = status,
+						   .duration_us = duration_us };
+
+	tell(job, &answer);
+}
+
+/* Text of an answer to a call with cuts that may go to core, or UNUSABLE. Nothing of an error page
+ * that cannot be cut is shown, but that it is an error. */
+static enum courier_outcome cut_out(struct job *job, const struct httpc_response *response,
+				    struct cut *cut, struct dynbuf *capsule)
+{
+	static const uint8_t no_binding[HASH_LEN];
+	struct bytes values[CAPSULE_VALUES_MAX];
+	const bool success = response->status >= 200 && response->status < 300;
+	const enum err err = cut_answer(httpc_find(response, "content-type"), response->body,
+					buf_bytes(job->cuts), cut);
+
+	if (err != OK && (success || err != ERR_MALFORMED))
+		return COURIER_UNUSABLE;
+	if (err != OK) {
+		cut_done(cut);
+		return COURIER_ANSWERED;
+	}
+	for (size_t i = 0; i < cut->count; i++)
+		values[i] = secret_bytes(cut->values[i]);
+	if (cut->count > 0)
+		capsule_seal(&job->calls->out, no_binding, (struct bytes){ NULL, 0 }, values,
+			     cut->count, capsule);
+	return dynbuf_err(capsule) == OK ? COURIER_ANSWERED : COURIER_UNUSABLE;
+}
+
+static void show_headers(const struct httpc_response *response, struct dynbuf *out)
+{
+	for (size_t i = 0; i < response->header_count; i++) {
+		const struct httpc_header *header = &response->headers[i];
+		for (size_t k = 0; k < ARRAY_LEN(shown); k++)
+			if (bytes_is(header->name, shown[k]) && header->value.n <= IPC_TARGET_MAX)
+				ipc_headers_add(out, shown[k], header->value);
+	}
+}
+
+static void tell_answer(struct job *job, const struct httpc_response *response)
+{
+	struct dynbuf headers, capsule;
+	struct cut cut = { 0 };
+	struct ipc_courier_answer answer = { .attempt = job->attempt,
+					     .outcome = COURIER_ANSWERED,
+					     .status = (uint16_t)response->status,
+					     .duration_us = response->duration_us,
+					     .body = response->body };
+
+	dynbuf_init(&headers, IPC_HEADERS_MAX);
+	dynbuf_init(&capsule, IPC_CAPSULE_MAX);
+	show_headers(response, &headers);
+	if (job->cuts->n > 0) {
+		answer.outcome = (uint8_t)cut_out(job, response, &cut, &capsule);
+		answer.body = dynbuf_view(&cut.body);
+		answer.found = cut.found;
+		answer.capsule = dynbuf_view(&capsule);
+	}
+	answer.headers = dynbuf_view(&headers);
+	if (answer.outcome != COURIER_ANSWERED || dynbuf_err(&headers) != OK ||
+	    cut_remains(&cut, answer.headers))
+		tell_outcome(job, COURIER_UNUSABLE, answer.status, answer.duration_us);
+	else
+		tell(job, &answer);
+	cut_done(&cut);
+	dynbuf_done(&headers);
+	dynbuf_done(&capsule);
+}
+
+static void on_done(void *ctx, const struct httpc_response *response)
+{
+	static const enum courier_outcome outcomes[] = {
+		[HTTPC_ANSWERED] = COURIER_ANSWERED,	   [HTTPC_BLOCKED] = COURIER_REFUSED,
+		[HTTPC_UNREACHABLE] = COURIER_UNREACHABLE, [HTTPC_UNKNOWN] = COURIER_UNKNOWN,
+		[HTTPC_UNUSABLE] = COURIER_UNUSABLE,
+	};
+	struct job *job = ctx;
+
+	unlink_job(job);
+	if (response->outcome == HTTPC_ANSWERED) {
+		tell_answer(job, response);
+	} else {
+		log_info("a call to %s failed: %s", job->host, response->why);
+		tell_outcome(job, outcomes[response->outcome], 0, response->duration_us);
+	}
+	job_free(&job);
+}
+
+static bool on_address(void *ctx, const struct sockaddr *address)
+{
+	const struct job *job = ctx;
+
+	return guard_address(job->calls->guard, str(job->host), job->port, address);
+}
+
+/* The hosts of a sealed record: origins, one a line. */
+static bool origin_named(struct bytes hosts, const struct uri *uri)
+{
+	struct uri named;
+
+	while (hosts.n > 0)
+		if (uri_parse(bytes_cut(&hosts, '\n'), &named) == OK &&
+		    uri_same_origin(&named, uri))
+			return true;
+	return false;
+}
+
+static enum err binding_check(const struct ipc_courier_call *call, const struct capsule *capsule)
+{
+	struct ipc_courier_call bare = *call;
+	struct dynbuf encoded;
+	uint8_t hash[SHA256_LEN];
+
+	bare.capsule = (struct bytes){ NULL, 0 };
+	dynbuf_init(&encoded, IPC_FRAME_MAX);
+	ipc_courier_call_encode(&bare, &encoded);
+	const enum err err = dynbuf_err(&encoded);
+	sha256_one(dynbuf_view(&encoded), hash);
+	dynbuf_done(&encoded);
+	TRY(err);
+	return ct_eq(capsule->binding, (struct bytes){ hash, sizeof hash }) ? OK : ERR_FORBIDDEN;
+}
+
+static enum err open_capsule(struct calls *calls, const struct ipc_courier_call *call,
+			     const struct uri *uri, struct capsule *ret)
+{
+	if (call->capsule.n == 0)
+		return OK;
+	TRY(capsule_open(&calls->in, call->capsule, ret));
+	TRY(binding_check(call, ret));
+	return origin_named(ret->hosts, uri) ? OK : ERR_BLOCKED_HOST;
+}
+
+static enum err send_call(struct job *job, const struct ipc_courier_call *call,
+			  const struct placed *placed)
+{
+	const struct httpc_request request = {
+		.method = http_method_name(call->method),
+		.url = call->url,
+		.headers = placed->headers,
+		.header_count = placed->header_count,
+		.body = placed->body,
+		.total_ms = call->timeout_ms < CALLS_TIMEOUT_MAX_MS ? call->timeout_ms
+								    : CALLS_TIMEOUT_MAX_MS,
+		.answer_max = call->answer_max < IPC_ANSWER_MAX ? call->answer_max : IPC_ANSWER_MAX,
+	};
+
+	if (request.method == NULL)
+		return ERR_MALFORMED;
+	return httpc_begin(job->calls->httpc, &request, on_address, on_done, job);
+}
+
+static enum err with_secrets(struct job *job, const struct ipc_courier_call *call,
+			     const struct uri *uri)
+{
+	struct capsule capsule = { 0 };
+	struct placed placed = { 0 };
+	enum err err = open_capsule(job->calls, call, uri, &capsule);
+
+	if (err == OK)
+		err = place_secrets(call, &capsule, &placed);
+	if (err == OK)
+		err = send_call(job, call, &placed);
+	placed_done(&placed);
+	capsule_done(&capsule);
+	return err;
+}
+
+static enum err job_begin(struct job *job, const struct ipc_courier_call *call)
+{
+	struct calls *calls = job->calls;
+	struct uri uri;
+
+	TRY(uri_parse(call->url, &uri));
+	TRY(guard_url(calls->guard, &uri));
+	TRY(bytes_str(uri.host, job->host, sizeof job->host));
+	job->port = uri.port;
+	if (call->cuts.n > 0)
+		TRY(cut_check(call->cuts));
+	TRY(buf_dup(call->cuts, &job->cuts));
+	if (calls->promised + job->promised > CALLS_PROMISED_MAX)
+		return ERR_OVERLOADED;
+	if (!id_none(job->attempt))
+		TRY(kept_reserve(&calls->kept, job->promised));
+	const enum err err = with_secrets(job, call, &uri);
+	if (err == OK)
+		link_job(job);
+	else if (!id_none(job->attempt))
+		kept_unreserve(&calls->kept, job->promised);
+	return err;
+}
+
+static bool under_way(const struct calls *calls, const struct id *attempt)
+{
+	for (const struct job *job = calls->jobs; job != NULL; job = job->next)
+		if (id_eq(job->attempt, *attempt))
+			return true;
+	return false;
+}
+
+static void refuse(struct calls *calls, uint64_t frame_id, struct id attempt, enum err err)
+{
+	struct dynbuf *out;
+	const struct ipc_courier_answer answer = { .attempt = attempt, .outcome = COURIER_REFUSED };
+
+	log_warn("a call was refused: %s", err_row(err)->name);
+	if (calls->core != NULL && channel_out(calls->core, &out) == OK)
+		FRAME_PUT(out, frame_id, courier_answer, &answer);
+}
+
+/* The most that an answer to @call takes as a frame. */
+static size_t promise(const struct ipc_courier_call *call)
+{
+	const size_t body = call->answer_max < IPC_ANSWER_MAX ? call->answer_max : IPC_ANSWER_MAX;
+
+	return body + IPC_HEADERS_MAX + (call->cuts.n > 0 ? IPC_CAPSULE_MAX : 0) + 1024;
+}
+
+static void take_call(struct calls *calls, uint64_t frame_id, const struct ipc_courier_call *call)
+{
+	const bool kept = !id_none(call->attempt);
+	const struct buf *again = kept ? kept_find(&calls->kept, &call->attempt) : NULL;
+
+	if (again != NULL) {
+		send_frame(calls, buf_bytes(again));
+		return;
+	}
+	if (kept && under_way(calls, &call->attempt)) {
+		refuse(calls, frame_id, call->attempt, ERR_USED);
+		return;
+	}
+	scoped(job_free) struct job *job = calloc(1, sizeof *job);
+	if (job == NULL) {
+		refuse(calls, frame_id, call->attempt, FAULT_NOMEM);
+		return;
+	}
+	*job = (struct job){ .calls = calls,
+			     .frame_id = frame_id,
+			     .generation = calls->generation,
+			     .attempt = call->attempt,
+			     .promised = promise(call) };
+	const enum err err = job_begin(job, call);
+	if (err == OK)
+		job = NULL; /* the list has it */
+	else
+		refuse(calls, frame_id, call->attempt, err);
+}
+
+static enum err take_frame(struct calls *calls, const struct frame *frame)
+{
+	struct ipc_courier_call call;
+	struct ipc_courier_ack ack;
+
+	if (frame->type == IPC_TYPE_courier_ack) {
+		TRY(ipc_courier_ack_decode(frame->payload, &ack));
+		kept_drop(&calls->kept, &ack.attempt);
+		return OK;
+	}
+	if (frame->type != IPC_TYPE_courier_call)
+		return ERR_MALFORMED;
+	TRY(ipc_courier_call_decode(frame->payload, &call));
+	take_call(calls, frame->id, &call);
+	return OK;
+}
+
+static void on_core_frame(void *ctx, struct bytes bytes)
+{
+	struct calls *calls = ctx;
+	struct frame frame;
+
+	if (frame_next(&bytes, &frame) == OK && bytes.n == 0 && take_frame(calls, &frame) == OK)
+		return;
+	log_error("core sent what is no call; its stream is closed");
+	channel_free(&calls->core);
+}

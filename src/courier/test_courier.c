@@ -1,0 +1,704 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The real process, in its sandbox, between a parent, a core and a keeper that
+ * this test plays, and a provider that says what the case wants.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "courier/courier.h"
+#include "crypto/crypto.h"
+#include "httpc/test_server.h"
+#include "ipc/capsule.h"
+#include "sys/channel.h"
+
+#define TOKEN "tok-0123456789abcdef"
+
+struct rig {
+	pid_t pid;
+	int control, core;
+	uint8_t key[32];
+	struct capsule_sender keeper_out;
+	struct capsule_receiver keeper_in;
+	uint64_t frame_id;
+	struct dynbuf in, shown; /* what came; the frame that was taken last */
+};
+
+static struct server server;
+static struct rig rig;
+
+static void control_send(const struct rig *r, const struct dynbuf *frame, int fd)
+{
+	assert_int_equal(dynbuf_err(frame), OK);
+	assert_int_equal(handover_send(r->control, dynbuf_view(frame), fd), OK);
+}
+
+static void boot_send(const struct rig *r, const char *allow, const char *ca_file)
+{
+	struct ipc_boot boot = { .role = ROLE_COURIER, .log_level = LOG_ERROR };
+	struct dynbuf settings, frame;
+
+	dynbuf_init(&settings, 8192);
+	dynbuf_init(&frame, 16384);
+	ipc_headers_add(&settings, "egress.allow", str(allow));
+	ipc_headers_add(&settings, "egress.ca_file", str(ca_file));
+	ipc_headers_add(&settings, "egress.resolvers", str("127.0.0.1:1\n127.0.0.1:2\n"));
+	ipc_headers_add(&settings, "issuer", str("http://localhost/"));
+	memcpy(boot.courier_key, r->key, sizeof boot.courier_key);
+	boot.settings = dynbuf_view(&settings);
+	FRAME_PUT(&frame, 0, boot, &boot);
+	control_send(r, &frame, -1);
+	dynbuf_done(&settings);
+	dynbuf_done(&frame);
+}
+
+/* A new stream to core, in place of the last. */
+static void core_hand(struct rig *r)
+{
+	const struct ipc_hand hand = { .what = HANDED_CORE };
+	struct dynbuf frame;
+	int pair[2];
+
+	if (r->core >= 0)
+		close(r->core);
+	assert_int_equal(channel_pair(pair), OK);
+	r->core = pair[0];
+	dynbuf_init(&frame, 1024);
+	FRAME_PUT(&frame, 0, hand, &hand);
+	control_send(r, &frame, pair[1]);
+	close(pair[1]);
+	dynbuf_done(&frame);
+	dynbuf_reset(&r->in);
+}
+
+static void rig_open(struct rig *r, const char *allow, const char *ca_file)
+{
+	uint8_t message[1024];
+	size_t n = sizeof message;
+	int pair[2], fd = -1;
+
+	*r = (struct rig){ .core = -1 };
+	rng_fill(r->key, sizeof r->key);
+	capsule_sender_init(&r->keeper_out, r->key, CAPSULE_OUT);
+	capsule_receiver_init(&r->keeper_in, r->key, CAPSULE_IN);
+	dynbuf_init(&r->in, 2 * IPC_FRAME_MAX);
+	dynbuf_init(&r->shown, 2 * IPC_FRAME_MAX);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	r->control = pair[0];
+	r->pid = fork();
+	if (r->pid == 0) {
+		close(pair[0]);
+		close(server.listener);
+		_exit(courier_main(pair[1]));
+	}
+	close(pair[1]);
+	boot_send(r, allow, ca_file);
+	core_hand(r);
+	assert_int_equal(handover_recv(r->control, message, &n, &fd), OK);
+	assert_int_equal(message[5], IPC_TYPE_ready);
+}
+
+static int rig_close(struct rig *r)
+{
+	int status;
+
+	close(r->control);
+	assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
+	close(r->core);
+	dynbuf_done(&r->in);
+	dynbuf_done(&r->shown);
+	return status;
+}
+
+/* The next frame from courier, or false after @ms without one. */
+static bool answer_wait(struct rig *r, int ms, struct frame *frame,
+			struct ipc_courier_answer *answer)
+{
+	struct pollfd watch = { .fd = r->core, .events = POLLIN };
+	struct bytes rest = dynbuf_view(&r->in);
+
+	while (frame_next(&rest, frame) == ERR_NOT_FOUND) {
+		if (poll(&watch, 1, ms) <= 0)
+			return false;
+		uint8_t *to = dynbuf_grow(&r->in, 65536);
+		assert_non_null(to);
+		const ssize_t n = recv(r->core, to, 65536, 0);
+		r->in.n = r->in.n - 65536 + (n > 0 ? (size_t)n : 0);
+		assert_true(n > 0);
+		rest = dynbuf_view(&r->in);
+	}
+	dynbuf_reset(&r->shown);
+	dynbuf_put(&r->shown, r->in.p, r->in.n - rest.n);
+	dynbuf_shift(&r->in, r->in.n - rest.n);
+	rest = dynbuf_view(&r->shown);
+	assert_int_equal(frame_next(&rest, frame), OK);
+	assert_int_equal(frame->type, IPC_TYPE_courier_answer);
+	assert_int_equal(ipc_courier_answer_decode(frame->payload, answer), OK);
+	return true;
+}
+
+static void answer_get(struct rig *r, struct ipc_courier_answer *answer)
+{
+	struct frame frame;
+
+	if (!answer_wait(r, 20000, &frame, answer))
+		fail_msg("no answer came");
+	assert_int_equal(frame.id, r->frame_id);
+}
+
+static void frame_send(struct rig *r, const struct dynbuf *frame)
+{
+	assert_int_equal(dynbuf_err(frame), OK);
+	assert_int_equal(send(r->core, frame->p, frame->n, 0), frame->n);
+}
+
+static void call_send(struct rig *r, const struct ipc_courier_call *call)
+{
+	struct dynbuf frame;
+
+	dynbuf_init(&frame, IPC_FRAME_MAX);
+	FRAME_PUT(&frame, ++r->frame_id, courier_call, call);
+	frame_send(r, &frame);
+	dynbuf_done(&frame);
+}
+
+static void ack_send(struct rig *r, struct id attempt)
+{
+	const struct ipc_courier_ack ack = { .attempt = attempt };
+	struct dynbuf frame;
+
+	dynbuf_init(&frame, 1024);
+	FRAME_PUT(&frame, 0, courier_ack, &ack);
+	frame_send(r, &frame);
+	dynbuf_done(&frame);
+}
+
+/* What keeper does: a capsule for this very call. */
+static void seal_for(struct rig *r, const struct ipc_courier_call *call, const char *hosts,
+		     const char *secret, struct dynbuf *capsule)
+{
+	struct dynbuf encoded;
+	uint8_t binding[HASH_LEN];
+	const struct bytes value = str(secret);
+
+	dynbuf_init(&encoded, IPC_FRAME_MAX);
+	ipc_courier_call_encode(call, &encoded);
+	sha256_one(dynbuf_view(&encoded), binding);
+	dynbuf_done(&encoded);
+	dynbuf_init(capsule, IPC_CAPSULE_MAX);
+	capsule_seal(&r->keeper_out, binding, str(hosts), &value, 1, capsule);
+	assert_int_equal(dynbuf_err(capsule), OK);
+}
+
+static const char *url_of(const char *path)
+{
+	static char url[256];
+
+	(void)snprintf(url, sizeof url, "http://127.0.0.1:%u%s", (unsigned)server.port, path);
+	return url;
+}
+
+/* The provider's origin, with @more behind it. */
+static const char *hosts_of(const char *more)
+{
+	static char hosts[256];
+
+	(void)snprintf(hosts, sizeof hosts, "http://127.0.0.1:%u%s", (unsigned)server.port, more);
+	return hosts;
+}
+
+static struct ipc_courier_call call_of(uint8_t method)
+{
+	return (struct ipc_courier_call){ .method = method,
+					  .url = str(url_of("/call")),
+					  .timeout_ms = 5000,
+					  .answer_max = 65536 };
+}
+
+static struct bytes placement_of(struct dynbuf *list, uint8_t how, const char *name,
+				 const char *user)
+{
+	const struct ipc_placement placement = { .how = how, .name = str(name), .user = str(user) };
+
+	dynbuf_init(list, 4096);
+	IPC_LIST_ADD(list, placement, &placement);
+	return dynbuf_view(list);
+}
+
+static struct bytes cuts_of(struct dynbuf *list, const char *first, const char *second)
+{
+	const struct ipc_cut cuts[] = { { .path = str(first) }, { .path = str(second) } };
+
+	dynbuf_init(list, 4096);
+	IPC_LIST_ADD(list, cut, &cuts[0]);
+	if (second != NULL)
+		IPC_LIST_ADD(list, cut, &cuts[1]);
+	return dynbuf_view(list);
+}
+
+static void a_secret_reaches_the_provider_in_its_place(void **state)
+{
+	static const struct {
+		uint8_t how, body_kind;
+		const char *name, *user, *body, *heard;
+	} cases[] = {
+		{ PLACEMENT_BEARER, BODY_NONE, "", "", "", "\r\nAuthorization: Bearer a/b+c\r\n" },
+		{ PLACEMENT_HEADER, BODY_NONE, "X-Key", "", "", "\r\nX-Key: a/b+c\r\n" },
+		{ PLACEMENT_BASIC, BODY_FORM, "", "cl:1", "a=b",
+		  "\r\nAuthorization: Basic Y2wlM0ExOmElMkZiJTJCYw==\r\n" },
+		{ PLACEMENT_BASIC_RAW, BODY_NONE, "", "cl", "",
+		  "\r\nAuthorization: Basic Y2w6YS9iK2M=\r\n" },
+		{ PLACEMENT_MEMBER, BODY_FORM, "refresh_token", "", "a=b",
+		  "\r\n\r\na=b&refresh_token=a%2Fb%2Bc" },
+		{ PLACEMENT_MEMBER, BODY_FORM, "t", "", "", "\r\n\r\nt=a%2Fb%2Bc" },
+		{ PLACEMENT_MEMBER, BODY_JSON, "t", "", "{\"n\":1.50}",
+		  "\r\n\r\n{\"n\":1.50,\"t\":\"a/b+c\"}" },
+		{ PLACEMENT_MEMBER, BODY_JSON, "t", "", "{}", "\r\n\r\n{\"t\":\"a/b+c\"}" },
+	};
+
+	server.script = (struct script){ .answer = "HTTP/1.1 200 OK\r\nX-Odd: 1\r\nEtag: e\r\n"
+						   "Set-Cookie: a=b\r\nConnection: close\r\n"
+						   "Content-Length: 2\r\n\r\nhi" };
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct dynbuf placements, capsule;
+		struct ipc_courier_answer answer;
+		struct ipc_courier_call call = call_of(HTTP_POST);
+		call.body_kind = cases[i].body_kind;
+		call.body = str(cases[i].body);
+		call.placements =
+			placement_of(&placements, cases[i].how, cases[i].name, cases[i].user);
+		seal_for(&rig, &call, hosts_of(""), "a/b+c", &capsule);
+		call.capsule = dynbuf_view(&capsule);
+		call_send(&rig, &call);
+		answer_get(&rig, &answer);
+		assert_int_equal(answer.outcome, COURIER_ANSWERED);
+		assert_int_equal(answer.status, 200);
+		assert_true(bytes_is(answer.body, "hi"));
+		assert_true(bytes_is(ipc_headers_find(answer.headers, "etag"), "e"));
+		assert_null(ipc_headers_find(answer.headers, "x-odd").p);
+		assert_null(ipc_headers_find(answer.headers, "set-cookie").p);
+		if (strstr(server.heard, cases[i].heard) == NULL)
+			fail_msg("case %zu: %s", i, server.heard);
+		dynbuf_done(&placements);
+		dynbuf_done(&capsule);
+	}
+}
+
+/* Sends a call and expects that it was refused and that nobody was connected to. */
+static void refused(const struct ipc_courier_call *call)
+{
+	const int before = server.connections;
+	struct ipc_courier_answer answer;
+
+	call_send(&rig, call);
+	answer_get(&rig, &answer);
+	assert_int_equal(answer.outcome, COURIER_REFUSED);
+	assert_int_equal(answer.status, 0);
+	assert_int_equal(server.connections, before);
+}
+
+static void a_capsule_serves_one_call_once_at_its_own_host(void **state)
+{
+	struct dynbuf placements, capsule;
+	struct ipc_courier_answer answer;
+	struct ipc_courier_call call = call_of(HTTP_GET);
+
+	server.script = (struct script){ .answer = "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n" };
+	call.placements = placement_of(&placements, PLACEMENT_BEARER, "", "");
+	seal_for(&rig, &call, hosts_of("\nhttps://api.example"), TOKEN, &capsule);
+
+	struct ipc_courier_call other = call;
+	other.capsule = dynbuf_view(&capsule);
+	other.url = str("http://nobody.test:9/elsewhere");
+	refused(&other);
+	dynbuf_done(&capsule);
+
+	seal_for(&rig, &call, hosts_of(""), TOKEN, &capsule);
+	other = call;
+	other.method = HTTP_POST;
+	other.capsule = dynbuf_view(&capsule);
+	refused(&other);
+	dynbuf_done(&capsule);
+
+	seal_for(&rig, &call, "https://api.example\nhttp://127.0.0.1", TOKEN, &capsule);
+	other = call;
+	other.capsule = dynbuf_view(&capsule);
+	refused(&other);
+	dynbuf_done(&capsule);
+
+	seal_for(&rig, &call, hosts_of(""), TOKEN, &capsule);
+	other = call;
+	capsule.p[capsule.n - 1] ^= 1;
+	other.capsule = dynbuf_view(&capsule);
+	refused(&other);
+	capsule.p[capsule.n - 1] ^= 1;
+
+	call_send(&rig, &other);
+	answer_get(&rig, &answer);
+	assert_int_equal(answer.outcome, COURIER_ANSWERED);
+	refused(&other);
+	dynbuf_done(&capsule);
+	dynbuf_done(&placements);
+}
+
+static void what_may_not_be_sent_is_refused(void **state)
+{
+	static const char *const urls[] = {
+		"http://127.0.0.1:9/",
+		"https://127.0.0.1/",
+		"http://169.254.169.254/",
+		"https://169.254.169.254/latest",
+		"https://[::1]/",
+		"https://[::ffff:127.0.0.1]/",
+		"https://localhost/",
+		"ftp://api.example/",
+		"https://user@api.example/",
+		"https://api.example:8443/",
+		"http://api.example/",
+		"https://2130706433/",
+		"https://0x7f000001/",
+		"https://[64:ff9b::7f00:1]/",
+		"not a url",
+	};
+	struct dynbuf placements, cuts, headers;
+	struct ipc_courier_call call;
+
+	for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+		call = call_of(HTTP_GET);
+		call.url = str(urls[i]);
+		refused(&call);
+	}
+	call = call_of(HTTP_GET);
+	call.placements = placement_of(&placements, PLACEMENT_BEARER, "", "");
+	refused(&call);
+	dynbuf_done(&placements);
+	call = call_of(HTTP_GET);
+	call.cuts = cuts_of(&cuts, "a", "a");
+	refused(&call);
+	dynbuf_done(&cuts);
+	call = call_of(99);
+	refused(&call);
+	call = call_of(HTTP_GET);
+	dynbuf_init(&headers, 1024);
+	ipc_headers_add(&headers, "x", str("a\r\nauthorization: b"));
+	call.headers = dynbuf_view(&headers);
+	refused(&call);
+	dynbuf_done(&headers);
+}
+
+static void tokens_go_to_keeper_and_nothing_of_them_to_core(void **state)
+{
+	static const struct {
+		const char *answer, *rest;
+		uint32_t found;
+		size_t count;
+	} cases[] = {
+		{ "Content-Type: application/json; charset=utf-8\r\n\r\n"
+		  "{\"access_token\":\"" TOKEN "\",\"expires_in\":3600,"
+		  "\"refresh_token\":\"r\\u0074-2222222222\",\"scope\":\"a b\"}",
+		  "{\"expires_in\":3600,\"scope\":\"a b\"}", 3, 2 },
+		{ "Content-Type: application/json\r\n\r\n"
+		  "{\"refresh_token\":\"rt-2222222222\",\"access_token\":null}",
+		  "{}", 2, 1 },
+		{ "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+		  "access_token=" TOKEN "&scope=repo%2Cgist&token_type=bearer",
+		  "scope=repo%2Cgist&token_type=bearer", 1, 1 },
+		{ "Content-Type: application/json\r\n\r\n"
+		  "{\"ok\":false,\"error\":\"bad\",\"deep\":[{\"access_token\":\"x\",\"a\":1}]}",
+		  "{\"ok\":false,\"error\":\"bad\",\"deep\":[{\"a\":1}]}", 0, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct dynbuf cuts;
+		struct ipc_courier_answer answer;
+		struct capsule capsule = { 0 };
+		char text[1024];
+		(void)snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nConnection: close\r\n%s",
+			       cases[i].answer);
+		server.script = (struct script){ .answer = text };
+		struct ipc_courier_call call = call_of(HTTP_POST);
+		call.cuts = cuts_of(&cuts, "access_token", "refresh_token");
+		call_send(&rig, &call);
+		answer_get(&rig, &answer);
+		assert_int_equal(answer.outcome, COURIER_ANSWERED);
+		if (!bytes_is(answer.body, cases[i].rest))
+			fail_msg("case %zu: %.*s", i, (int)answer.body.n, answer.body.p);
+		assert_int_equal(answer.found, cases[i].found);
+		assert_int_equal(answer.capsule.n > 0, cases[i].count > 0);
+		if (cases[i].count > 0)
+			assert_int_equal(capsule_open(&rig.keeper_in, answer.capsule, &capsule),
+					 OK);
+		assert_int_equal(capsule.count, cases[i].count);
+		if ((cases[i].found & 1) != 0)
+			assert_true(bytes_is(capsule.values[0], TOKEN));
+		if ((cases[i].found & 2) != 0)
+			assert_true(bytes_is(capsule.values[capsule.count - 1], "rt-2222222222"));
+		capsule_done(&capsule);
+		dynbuf_done(&cuts);
+	}
+}
+
+#define JSON_HEAD "Content-Type: application/json\r\n\r\n"
+
+static void garbage_instead_of_tokens_is_unusable(void **state)
+{
+	static const char *const answers[] = {
+		"Content-Type: text/html\r\n\r\n<html>access_token</html>",
+		"\r\n{\"access_token\":\"" TOKEN "\"}",
+		JSON_HEAD "{\"access_token\":\"" TOKEN "\"",
+		JSON_HEAD "{\"access_token\":\"" TOKEN "\"} trailing",
+		JSON_HEAD "{\"access_token\":\"" TOKEN "\",\"access_token\":\"x\"}",
+		JSON_HEAD "{\"access_token\":\"a\\u0000b\"}",
+		JSON_HEAD "{\"access_token\":\"a\\r\\nX: b\"}",
+		JSON_HEAD "{\"access_token\":\"a\xc3\xa4\"}",
+		JSON_HEAD "{\"access_token\":7}",
+		JSON_HEAD "[\"" TOKEN "\"]",
+		JSON_HEAD "{\"access_token\":\"" TOKEN "\",\"again\":\"x" TOKEN "\"}",
+		JSON_HEAD "{\"access_token\":\"" TOKEN
+			  "\",\"again\":\"\\u0074ok-0123456789abcdef\"}",
+		"Content-Type: application/json\r\nEtag: " TOKEN "\r\n\r\n"
+		"{\"access_token\":\"" TOKEN "\"}",
+		"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+		"access_token=a&access_token=b",
+		"Content-Type: application/x-www-form-urlencoded\r\n\r\naccess_token=%0d%0a",
+		"Content-Type: application/json\r\nContent-Encoding: gzip\r\n\r\n{}",
+		JSON_HEAD,
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+		struct dynbuf cuts;
+		struct ipc_courier_answer answer;
+		char text[1024];
+		(void)snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nConnection: close\r\n%s",
+			       answers[i]);
+		server.script = (struct script){ .answer = text };
+		struct ipc_courier_call call = call_of(HTTP_POST);
+		call.cuts = cuts_of(&cuts, "access_token", NULL);
+		call_send(&rig, &call);
+		answer_get(&rig, &answer);
+		if (answer.outcome != COURIER_UNUSABLE)
+			fail_msg("case %zu: outcome %u", i, (unsigned)answer.outcome);
+		assert_int_equal(answer.body.n, 0);
+		assert_int_equal(answer.headers.n, 0);
+		assert_int_equal(answer.capsule.n, 0);
+		dynbuf_done(&cuts);
+	}
+}
+
+static void an_error_is_passed_on_without_what_cannot_be_read(void **state)
+{
+	static const struct {
+		const char *answer, *body;
+		uint16_t status;
+	} cases[] = {
+		{ "HTTP/1.1 400 Bad\r\nContent-Type: application/json\r\n\r\n"
+		  "{\"error\":\"invalid_grant\",\"access_token\":\"" TOKEN "\"}",
+		  "{\"error\":\"invalid_grant\"}", 400 },
+		{ "HTTP/1.1 502 Bad\r\nContent-Type: text/html\r\n\r\n<html>" TOKEN "</html>", "",
+		  502 },
+		{ "HTTP/1.1 429 Slow\r\nRetry-After: 7\r\n\r\n", "", 429 },
+		{ "HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:1/\r\n\r\n", "", 302 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct dynbuf cuts;
+		struct ipc_courier_answer answer;
+		server.script = (struct script){ .answer = cases[i].answer };
+		struct ipc_courier_call call = call_of(HTTP_POST);
+		call.cuts = cuts_of(&cuts, "access_token", NULL);
+		call_send(&rig, &call);
+		answer_get(&rig, &answer);
+		assert_int_equal(answer.outcome, COURIER_ANSWERED);
+		assert_int_equal(answer.status, cases[i].status);
+		assert_true(bytes_is(answer.body, cases[i].body));
+		assert_null(ipc_headers_find(answer.headers, "location").p);
+		if (answer.status == 429)
+			assert_true(bytes_is(ipc_headers_find(answer.headers, "retry-after"), "7"));
+		dynbuf_done(&cuts);
+	}
+}
+
+static void what_was_not_sent_is_told_from_what_may_have_been(void **state)
+{
+	static const struct {
+		struct script script;
+		enum courier_outcome outcome;
+	} cases[] = {
+		{ { .deaf = true, .reset = true }, COURIER_UNKNOWN },
+		{ { .reset = true }, COURIER_UNKNOWN },
+		{ { .stall = true }, COURIER_UNKNOWN },
+		{ { .answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{" }, COURIER_UNKNOWN },
+		{ { .answer = "HTTP/1.1 200 OK\r\n\r\n", .flood = 80000 }, COURIER_UNUSABLE },
+		{ { .answer = "HTTP/1.1 200 OK\r\n", .lines = 400 }, COURIER_UNUSABLE },
+	};
+	struct ipc_courier_answer answer;
+	struct ipc_courier_call call;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		server.script = cases[i].script;
+		call = call_of(HTTP_POST);
+		call.timeout_ms = 400;
+		call_send(&rig, &call);
+		answer_get(&rig, &answer);
+		if (answer.outcome != cases[i].outcome)
+			fail_msg("case %zu: outcome %u", i, (unsigned)answer.outcome);
+	}
+	call = call_of(HTTP_POST);
+	call.url = str("http://nobody.test:9/");
+	call.timeout_ms = 400;
+	call_send(&rig, &call);
+	answer_get(&rig, &answer);
+	assert_int_equal(answer.outcome, COURIER_UNREACHABLE);
+}
+
+static void an_answer_is_sent_again_until_core_has_acknowledged_it(void **state)
+{
+	struct ipc_courier_answer answer;
+	struct frame frame;
+	struct ipc_courier_call call = call_of(HTTP_POST);
+
+	server.script = (struct script){ .answer = "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+						   "Content-Length: 2\r\n\r\nhi" };
+	call.attempt = id_new();
+	call_send(&rig, &call);
+	answer_get(&rig, &answer);
+	const int connections = server.connections;
+	core_hand(&rig);
+	answer_get(&rig, &answer);
+	assert_true(id_eq(answer.attempt, call.attempt));
+	assert_true(bytes_is(answer.body, "hi"));
+	/* The same attempt is not made twice. */
+	const uint64_t first = rig.frame_id;
+	call_send(&rig, &call);
+	rig.frame_id = first;
+	answer_get(&rig, &answer);
+	assert_true(bytes_is(answer.body, "hi"));
+	assert_int_equal(server.connections, connections);
+	ack_send(&rig, call.attempt);
+	call.attempt = (struct id){ { 0 } };
+	call_send(&rig, &call);
+	answer_get(&rig, &answer);
+	core_hand(&rig);
+	assert_false(answer_wait(&rig, 200, &frame, &answer));
+}
+
+static void an_answer_under_way_finds_the_next_core(void **state)
+{
+	struct ipc_courier_answer answer;
+	struct frame frame;
+	struct ipc_courier_call call = call_of(HTTP_POST);
+
+	server.script = (struct script){ .stall = true };
+	call.attempt = id_new();
+	call.timeout_ms = 300;
+	call_send(&rig, &call);
+	call.attempt = (struct id){ { 0 } };
+	call_send(&rig, &call);
+	core_hand(&rig);
+	rig.frame_id--;
+	answer_get(&rig, &answer);
+	assert_int_equal(answer.outcome, COURIER_UNKNOWN);
+	assert_false(answer_wait(&rig, 500, &frame, &answer));
+	rig.frame_id++;
+	ack_send(&rig, answer.attempt);
+}
+
+static void a_frame_that_is_no_call_ends_the_stream_and_not_the_process(void **state)
+{
+	static const uint8_t junk[] = { 0, 0, 0, 11, 1, 0x30, 0, 0, 0, 0, 0, 0, 0, 1, 0 };
+	struct ipc_courier_answer answer;
+	struct pollfd watch = { .fd = rig.core, .events = POLLIN };
+	uint8_t byte;
+
+	assert_int_equal(send(rig.core, junk, sizeof junk, 0), sizeof junk);
+	assert_int_equal(poll(&watch, 1, 5000), 1);
+	assert_int_equal(recv(rig.core, &byte, 1, 0), 0);
+	core_hand(&rig);
+	server.script = (struct script){ .answer = "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n" };
+	const struct ipc_courier_call call = call_of(HTTP_GET);
+	call_send(&rig, &call);
+	answer_get(&rig, &answer);
+	assert_int_equal(answer.outcome, COURIER_ANSWERED);
+}
+
+static void it_drains_and_ends(void **state)
+{
+	const struct ipc_drain drain = {};
+	struct ipc_courier_answer answer;
+	struct dynbuf frame;
+	struct rig other;
+	char allow[64];
+	int status;
+
+	(void)snprintf(allow, sizeof allow, "127.0.0.1:%u", (unsigned)server.port);
+	rig_open(&other, allow, "");
+	server.script = (struct script){ .stall = true };
+	struct ipc_courier_call call = call_of(HTTP_GET);
+	call.timeout_ms = 300;
+	call_send(&other, &call);
+	const struct timespec moment = { .tv_nsec = 100 * 1000 * 1000 };
+	nanosleep(&moment, NULL);
+	dynbuf_init(&frame, 64);
+	FRAME_PUT(&frame, 0, drain, &drain);
+	control_send(&other, &frame, -1);
+	answer_get(&other, &answer);
+	assert_int_equal(answer.outcome, COURIER_UNKNOWN);
+	assert_int_equal(waitpid(other.pid, &status, 0), other.pid);
+	assert_int_equal(status, 0);
+	close(other.control);
+	close(other.core);
+	dynbuf_done(&other.in);
+	dynbuf_done(&other.shown);
+	dynbuf_done(&frame);
+}
+
+static int group_open(void **state)
+{
+	char allow[128];
+
+	assert_int_equal(crypto_init(), OK);
+	server_open(&server, (struct script){ 0 });
+	(void)snprintf(allow, sizeof allow, "127.0.0.1:%u\nnobody.test:9\n", (unsigned)server.port);
+	rig_open(&rig, allow, "");
+	return 0;
+}
+
+static int group_close(void **state)
+{
+	const int status = rig_close(&rig);
+
+	server_close(&server);
+	return status;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_secret_reaches_the_provider_in_its_place),
+		cmocka_unit_test(a_capsule_serves_one_call_once_at_its_own_host),
+		cmocka_unit_test(what_may_not_be_sent_is_refused),
+		cmocka_unit_test(tokens_go_to_keeper_and_nothing_of_them_to_core),
+		cmocka_unit_test(garbage_instead_of_tokens_is_unusable),
+		cmocka_unit_test(an_error_is_passed_on_without_what_cannot_be_read),
+		cmocka_unit_test(what_was_not_sent_is_told_from_what_may_have_been),
+		cmocka_unit_test(an_answer_is_sent_again_until_core_has_acknowledged_it),
+		cmocka_unit_test(an_answer_under_way_finds_the_next_core),
+		cmocka_unit_test(a_frame_that_is_no_call_ends_the_stream_and_not_the_process),
+		cmocka_unit_test(it_drains_and_ends),
+	};
+
+	return cmocka_run_group_tests(tests, group_open, group_close);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * A server for tests that says exactly what a case wants, byte by byte, in a
+ * thread on loopback; the client is the real one.
+ */
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* How the server treats each connection. */
+struct script {
+	const char *answer; /* NULL: none */
+	size_t lines;	    /* headers of 64 bytes after the answer */
+	size_t flood;	    /* bytes of 'x' after the answer */
+	bool deaf;	    /* closes when something has come, unread */
+	bool reset;	    /* ends with RST */
+	bool stall;	    /* holds the connection until the client goes */
+};
+
+struct server {
+	struct script script;
+	int listener;
+	uint16_t port;
+	pthread_t thread;
+	char heard[8192];
+	int connections;
+};
+
+void server_open(struct server *server, struct script script);
+void server_close(struct server *server);
