@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cmd.h"
+
+enum { SERVICE_FILE_MAX = 1024 * 1024 };
+
+static const struct show_column columns[] = {
+	{ "ID", "id", SHOW_TEXT },
+	{ "NAME", "name", SHOW_TEXT },
+	{ "TOOLS", "tools", SHOW_TEXT },
+	{ "CLIENT ID", "client.id", SHOW_TEXT },
+	{ "SECRET", "client.secret", SHOW_YES },
+	{ "SOURCE", "source", SHOW_TEXT },
+};
+
+static const struct show_column fields[] = {
+	{ "id", "id", SHOW_TEXT },
+	{ "name", "name", SHOW_TEXT },
+	{ "source", "source", SHOW_TEXT },
+	{ "client id", "client.id", SHOW_TEXT },
+	{ "client secret", "client.secret", SHOW_YES },
+	{ "callback url", "callback_url", SHOW_TEXT },
+	{ "authorize url", "oauth.authorize_url", SHOW_TEXT },
+	{ "token url", "oauth.token_url", SHOW_TEXT },
+	{ "scopes", "scopes", SHOW_TEXT },
+	{ "hosts", "api.hosts", SHOW_TEXT },
+	{ "tools", "tools", SHOW_COUNT },
+};
+
+enum cli_exit cmd_service_list(struct cli *cli)
+{
+	const struct cmd_path path = { "/services" };
+
+	return cmd_list(cli, &path, columns, ARRAY_LEN(columns), "There are no services.");
+}
+
+enum cli_exit cmd_service_show(struct cli *cli)
+{
+	struct cmd_path path;
+	enum cli_exit done = cmd_path(cli, "/services/", cli->line->operand, "", &path);
+
+	if (done == CLI_DONE)
+		done = cmd_act(cli, "GET", path.s, NULL, fields, ARRAY_LEN(fields));
+	if (done == CLI_DONE)
+		cmd_hint(cli,
+			 "\nRegister the callback url at the provider, then: valetkey service "
+			 "client %s --client-id ID --client-secret-file FILE",
+			 cli->line->operand);
+	return done;
+}
+
+enum cli_exit cmd_service_add(struct cli *cli)
+{
+	scoped(client_done) struct client_answer answer = { 0 };
+	scoped(buf_free) struct buf *text = NULL;
+	const char *file = cli->line->operand;
+
+	if (input_text(file, SERVICE_FILE_MAX, &text) != OK)
+		return cmd_usage(cli, "'%s' cannot be read, or is too large for a service file.",
+				 file);
+	const struct client_request request = {
+		.method = "POST",
+		.path = "/services",
+		.type = "text/yaml",
+		.body = buf_bytes(text),
+	};
+	const enum cli_exit done = cmd_ask_raw(cli, &request, &answer);
+	if (done == CLI_DONE && cli->json)
+		show_json(&cli->show, answer.json);
+	else if (done == CLI_DONE)
+		show_fields(&cli->show, answer.json, fields, ARRAY_LEN(fields));
+	return done;
+}
+
+/* The secret goes as the raw body of a route of its own, which the daemon seals unread. */
+static enum cli_exit put_secret(struct cli *cli, const struct secret *secret)
+{
+	scoped(client_done) struct client_answer answer = { 0 };
+	struct cmd_path path;
+	const enum cli_exit done =
+		cmd_path(cli, "/services/", cli->line->operand, "/client-secret", &path);
+
+	if (done != CLI_DONE)
+		return done;
+	const struct client_request request = {
+		.method = "PUT",
+		.path = path.s,
+		.type = "application/octet-stream",
+		.body = secret_bytes(secret),
+	};
+	return cmd_ask_raw(cli, &request, &answer);
+}
+
+enum cli_exit cmd_service_client(struct cli *cli)
+{
+	scoped(client_done) struct client_answer answer = { 0 };
+	scoped(secret_free) struct secret *secret = NULL;
+	const char *file = cmd_option(cli, OPTION_CLIENT_SECRET_FILE);
+	const struct cmd_member members[] = { { "client_id", cmd_option(cli, OPTION_CLIENT_ID) } };
+	struct cmd_path path;
+
+	/* read before anything is changed */
+	if (file != NULL && input_secret(file, &secret) != OK)
+		return cmd_usage(cli, "There is no secret to read in '%s'.", file);
+	enum cli_exit done = cmd_path(cli, "/services/", cli->line->operand, "/client", &path);
+	if (done == CLI_DONE)
+		done = cmd_ask(cli, "PUT", path.s, cmd_object(members, ARRAY_LEN(members)),
+			       &answer);
+	if (done == CLI_DONE && secret != NULL)
+		done = put_secret(cli, secret);
+	if (done != CLI_DONE)
+		return done;
+	if (cli->json) {
+		scoped(json_free) json_t *result =
+			json_pack("{s:s,s:s,s:b}", "service", cli->line->operand, "client_id",
+				  members[0].value, "client_secret", secret != NULL);
+		show_json(&cli->show, result);
+	}
+	cmd_hint(cli,
+		 "The client of %s is set%s.\nNext: valetkey connection start --user SUBJECT "
+		 "--service %s",
+		 cli->line->operand, secret != NULL ? ", with its secret" : "", cli->line->operand);
+	return CLI_DONE;
+}
