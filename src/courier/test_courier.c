@@ -22,6 +22,7 @@
 #include "courier/courier.h"
 #include "crypto/crypto.h"
 #include "httpc/test_server.h"
+#include "httpc/test_tls_server.h"
 #include "ipc/capsule.h"
 #include "sys/channel.h"
 
@@ -38,7 +39,8 @@ struct rig {
 };
 
 static struct server server;
-static struct rig rig;
+static struct tls_server secure, strange; /* port 0: no openssl here */
+static struct rig rig, draining;
 
 static void control_send(const struct rig *r, const struct dynbuf *frame, int fd)
 {
@@ -102,6 +104,10 @@ static void rig_open(struct rig *r, const char *allow, const char *ca_file)
 	if (r->pid == 0) {
 		close(pair[0]);
 		close(server.listener);
+		if (r != &rig) {
+			close(rig.control);
+			close(rig.core);
+		}
 		_exit(courier_main(pair[1]));
 	}
 	close(pair[1]);
@@ -634,45 +640,71 @@ static void a_frame_that_is_no_call_ends_the_stream_and_not_the_process(void **s
 	assert_int_equal(answer.outcome, COURIER_ANSWERED);
 }
 
+static void tls_is_spoken_from_inside_the_sandbox(void **state)
+{
+	struct ipc_courier_answer answer;
+	struct ipc_courier_call call = call_of(HTTP_GET);
+	char url[64];
+
+	if (secure.port == 0)
+		skip();
+	(void)snprintf(url, sizeof url, "https://127.0.0.1:%u/", secure.port);
+	call.url = str(url);
+	call_send(&rig, &call);
+	answer_get(&rig, &answer);
+	assert_int_equal(answer.outcome, COURIER_ANSWERED);
+	assert_int_equal(answer.status, 200);
+	(void)snprintf(url, sizeof url, "https://127.0.0.1:%u/", strange.port);
+	call_send(&rig, &call);
+	answer_get(&rig, &answer);
+	assert_int_equal(answer.outcome, COURIER_UNREACHABLE);
+}
+
 static void it_drains_and_ends(void **state)
 {
 	const struct ipc_drain drain = {};
 	struct ipc_courier_answer answer;
 	struct dynbuf frame;
-	struct rig other;
-	char allow[64];
 	int status;
 
-	(void)snprintf(allow, sizeof allow, "127.0.0.1:%u", (unsigned)server.port);
-	rig_open(&other, allow, "");
 	server.script = (struct script){ .stall = true };
 	struct ipc_courier_call call = call_of(HTTP_GET);
 	call.timeout_ms = 300;
-	call_send(&other, &call);
+	call_send(&draining, &call);
 	const struct timespec moment = { .tv_nsec = 100 * 1000 * 1000 };
 	nanosleep(&moment, NULL);
 	dynbuf_init(&frame, 64);
 	FRAME_PUT(&frame, 0, drain, &drain);
-	control_send(&other, &frame, -1);
-	answer_get(&other, &answer);
+	control_send(&draining, &frame, -1);
+	answer_get(&draining, &answer);
 	assert_int_equal(answer.outcome, COURIER_UNKNOWN);
-	assert_int_equal(waitpid(other.pid, &status, 0), other.pid);
+	assert_int_equal(waitpid(draining.pid, &status, 0), draining.pid);
 	assert_int_equal(status, 0);
-	close(other.control);
-	close(other.core);
-	dynbuf_done(&other.in);
-	dynbuf_done(&other.shown);
+	close(draining.control);
+	close(draining.core);
+	dynbuf_done(&draining.in);
+	dynbuf_done(&draining.shown);
 	dynbuf_done(&frame);
 }
 
 static int group_open(void **state)
 {
-	char allow[128];
+	char allow[256];
+	const bool tls = tls_there();
 
 	assert_int_equal(crypto_init(), OK);
-	server_open(&server, (struct script){ 0 });
-	(void)snprintf(allow, sizeof allow, "127.0.0.1:%u\nnobody.test:9\n", (unsigned)server.port);
-	rig_open(&rig, allow, "");
+	if (tls) {
+		tls_folder_make();
+		tls_open(&secure, "good", "-tls1_3");
+		tls_open(&strange, "other", "-tls1_3");
+	}
+	server_listen(&server, (struct script){ 0 });
+	(void)snprintf(allow, sizeof allow,
+		       "127.0.0.1:%u\nnobody.test:9\n127.0.0.1:%u\n127.0.0.1:%u",
+		       (unsigned)server.port, tls ? secure.port : 1, tls ? strange.port : 1);
+	rig_open(&rig, allow, tls ? "good.pem" : "");
+	rig_open(&draining, allow, "");
+	server_start(&server);
 	return 0;
 }
 
@@ -681,6 +713,11 @@ static int group_close(void **state)
 	const int status = rig_close(&rig);
 
 	server_close(&server);
+	if (secure.port != 0) {
+		tls_close(&secure);
+		tls_close(&strange);
+		tls_folder_remove();
+	}
 	return status;
 }
 
@@ -697,6 +734,7 @@ int main(void)
 		cmocka_unit_test(an_answer_is_sent_again_until_core_has_acknowledged_it),
 		cmocka_unit_test(an_answer_under_way_finds_the_next_core),
 		cmocka_unit_test(a_frame_that_is_no_call_ends_the_stream_and_not_the_process),
+		cmocka_unit_test(tls_is_spoken_from_inside_the_sandbox),
 		cmocka_unit_test(it_drains_and_ends),
 	};
 

@@ -38,9 +38,10 @@ static void answer(const struct server *server, int fd)
 
 	if (script->answer != NULL)
 		(void)send(fd, script->answer, strlen(script->answer), MSG_NOSIGNAL);
+	static const char line[] =
+		"X: 6789012345678901234567890123456789012345678901234567890123\r\n";
 	for (size_t i = 0; i < script->lines; i++)
-		(void)send(fd, "X: 67890123456789012345678901234567890123456789012345678901\r\n",
-			   64, MSG_NOSIGNAL);
+		(void)send(fd, line, sizeof line - 1, MSG_NOSIGNAL);
 	memset(junk, 'x', sizeof junk);
 	for (size_t sent = 0; sent < script->flood; sent += sizeof junk)
 		if (send(fd, junk, sizeof junk, MSG_NOSIGNAL) < 0)
@@ -72,7 +73,7 @@ static void *serve(void *ctx)
 	}
 }
 
-void server_open(struct server *server, struct script script)
+void server_listen(struct server *server, struct script script)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET,
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -84,7 +85,17 @@ void server_open(struct server *server, struct script script)
 	assert_int_equal(listen(server->listener, 16), 0);
 	assert_int_equal(getsockname(server->listener, (struct sockaddr *)&at, &n), 0);
 	server->port = ntohs(at.sin_port);
+}
+
+void server_start(struct server *server)
+{
 	assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
+}
+
+void server_open(struct server *server, struct script script)
+{
+	server_listen(server, script);
+	server_start(server);
 }
 
 void server_close(struct server *server)

@@ -30,5 +30,8 @@ struct server {
 	int connections;
 };
 
+/* Both at once. A test that forks does it between the two: a fork while threads run may hang. */
 void server_open(struct server *server, struct script script);
+void server_listen(struct server *server, struct script script);
+void server_start(struct server *server);
 void server_close(struct server *server);
