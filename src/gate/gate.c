@@ -17,6 +17,7 @@ enum {
 	IN_FLIGHT_MAX = 16384,
 	PER_SOURCE_MAX = 4096,
 	CONNECTIONS_MAX = 16384,
+	KEEP_ALIVE_MAX = 2048, /* 32 KiB each */
 	DESCRIPTORS_SPARE = 64,
 	DRAIN_S = 30,
 	NUMBER_MAX = 10 * 1000 * 1000,
@@ -43,6 +44,7 @@ static const struct httpd_limits default_limits = {
 	.header_lines = 100,
 	.connections = CONNECTIONS_MAX,
 	.per_source = PER_SOURCE_MAX,
+	.keep_alive = KEEP_ALIVE_MAX,
 	.head_ms = 10 * 1000,
 	.idle_ms = 60 * 1000,
 };

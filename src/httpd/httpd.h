@@ -32,6 +32,7 @@ struct httpd_limits {
 	unsigned header_lines; /* 431 past it */
 	unsigned connections;  /* in all */
 	unsigned per_source;   /* from one address (IPv6: one /64); 0: no limit of its own */
+	unsigned keep_alive;   /* past so many, an answer ends its connection; 0: no such limit */
 	unsigned head_ms;      /* until the first head is complete */
 	unsigned idle_ms; /* until a later head is complete, and least time to take an answer */
 };

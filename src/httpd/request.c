@@ -378,6 +378,13 @@ static void body_release(void *cls)
 	buf_free(&body);
 }
 
+/* The library keeps the whole of a connection's memory once it has answered on it. */
+static bool ends_connection(const struct httpd *httpd)
+{
+	return httpd->draining ||
+	       (httpd->limits.keep_alive > 0 && httpd->count > httpd->limits.keep_alive);
+}
+
 static struct MHD_Response *response_new(struct httpd *httpd, const struct httpd_field *fields,
 					 size_t count, struct buf **bodyp)
 {
@@ -395,7 +402,7 @@ static struct MHD_Response *response_new(struct httpd *httpd, const struct httpd
 		return NULL;
 	}
 	if (!add_fields(httpd, r, fields, count) ||
-	    (httpd->draining && !add_fields(httpd, r, &closing, 1))) {
+	    (ends_connection(httpd) && !add_fields(httpd, r, &closing, 1))) {
 		MHD_destroy_response(r);
 		return NULL;
 	}

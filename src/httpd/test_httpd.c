@@ -32,6 +32,7 @@ static const struct httpd_limits limits = {
 	.header_lines = 20,
 	.connections = 40,
 	.per_source = 30,
+	.keep_alive = 20,
 	.head_ms = 500,
 	.idle_ms = 1500,
 };
@@ -490,6 +491,22 @@ static void it_cuts_a_slow_head_short(void **state)
 	close(fd);
 }
 
+static void with_many_connections_an_answer_ends_its_own(void **state)
+{
+	struct fixture *f = *state;
+	int fds[21];
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		fds[i] = client(f);
+	turns(f, 10);
+	assert_true(talk(f, fds[0], str("GET /1 HTTP/1.1\r\n" HOST "\r\n"), 20));
+	assert_non_null(strstr(f->answer, "Connection: close"));
+	assert_false(talk(f, fds[1], str("GET /1 HTTP/1.1\r\n" HOST "\r\n"), 20));
+	assert_true(answered(f, "200"));
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+}
+
 static void one_address_cannot_take_all_places(void **state)
 {
 	struct fixture *f = *state;
@@ -567,6 +584,7 @@ int main(void)
 		CASE(it_tells_when_the_client_has_gone),
 		CASE(a_half_closed_client_gets_its_answer),
 		CASE(it_cuts_a_slow_head_short),
+		CASE(with_many_connections_an_answer_ends_its_own),
 		CASE(one_address_cannot_take_all_places),
 		CASE(many_answers_at_once_do_not_stall),
 		CASE(draining_ends_idle_connections_and_serves_the_rest),

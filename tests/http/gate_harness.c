@@ -38,6 +38,16 @@
 #include "ipc/capsule.h"
 #include "sys/channel.h"
 
+#ifdef VALETKEY_SANITIZED
+/* The leak checker traces the process at its end, which the sandbox forbids, and then waits for
+ * ever. */
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+	return 1;
+}
+#endif
+
 struct harness {
 	struct loop *loop;
 	struct channel *core;
@@ -105,10 +115,9 @@ static void boot(struct harness *h, int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		struct bytes value = str(argv[i]);
 		const struct bytes name = bytes_cut(&value, '=');
-		char text[64];
+		const struct ipc_setting setting = { name, value };
 
-		must(bytes_str(name, text, sizeof text), "a setting");
-		ipc_headers_add(&settings, text, value);
+		IPC_LIST_ADD(&settings, setting, &setting);
 	}
 	put(m.gate_key, h->key, sizeof h->key);
 	m.settings = dynbuf_view(&settings);
