@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/crypto.h"
 
+/* The plain SHA-256 calls are marked as old in OpenSSL 3, where only the slower ones are new. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 #include <sodium.h>
 
 enum err crypto_init(void)
@@ -35,26 +38,50 @@ enum err aead_open(const uint8_t key[static AEAD_KEY_LEN],
 	return OK;
 }
 
+/* OpenSSL's one-shot forms allocate; these do not, and use the processor's SHA instructions, which
+ * libsodium does not. */
+static void sha256_over(SHA256_CTX *state, const struct bytes *parts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (parts[i].n > 0)
+			SHA256_Update(state, parts[i].p, parts[i].n);
+}
+
 void sha256(const struct bytes *parts, size_t count, uint8_t out[static SHA256_LEN])
 {
-	crypto_hash_sha256_state state;
+	SHA256_CTX state;
 
-	crypto_hash_sha256_init(&state);
-	for (size_t i = 0; i < count; i++)
-		crypto_hash_sha256_update(&state, parts[i].p, parts[i].n);
-	crypto_hash_sha256_final(&state, out);
+	SHA256_Init(&state);
+	sha256_over(&state, parts, count);
+	SHA256_Final(out, &state);
+}
+
+/* RFC 2104 2: begins a hash with the key, padded to a block and mixed with @pad. */
+static void mac_begin(SHA256_CTX *state, const uint8_t key[static 32], uint8_t pad)
+{
+	uint8_t block[SHA256_CBLOCK];
+
+	for (size_t i = 0; i < sizeof block; i++)
+		block[i] = (uint8_t)((i < 32 ? key[i] : 0) ^ pad);
+	SHA256_Init(state);
+	SHA256_Update(state, block, sizeof block);
+	wipe(block, sizeof block);
 }
 
 void mac(const uint8_t key[static 32], const struct bytes *parts, size_t count,
 	 uint8_t out[static MAC_LEN])
 {
-	crypto_auth_hmacsha256_state state;
+	uint8_t inner[SHA256_LEN];
+	SHA256_CTX state;
 
-	crypto_auth_hmacsha256_init(&state, key, 32);
-	for (size_t i = 0; i < count; i++)
-		crypto_auth_hmacsha256_update(&state, parts[i].p, parts[i].n);
-	crypto_auth_hmacsha256_final(&state, out);
+	mac_begin(&state, key, 0x36);
+	sha256_over(&state, parts, count);
+	SHA256_Final(inner, &state);
+	mac_begin(&state, key, 0x5c);
+	SHA256_Update(&state, inner, sizeof inner);
+	SHA256_Final(out, &state);
 	wipe(&state, sizeof state);
+	wipe(inner, sizeof inner);
 }
 
 void kdf_label(const uint8_t key[static 32], const char *label, uint8_t out[static 32])

@@ -69,6 +69,7 @@ enum {
 	HASH(digest)                                                                               \
 	HASH(detail) /* salted hash of the personal details kept sealed in the database */         \
 	U64(version) /* of the secret; keeper writes what it opened */                             \
+	U64(change)  /* how many changes the database has committed, this one included */          \
 	U64(policy)  /* version of the vault's policy that decided */                              \
 	U64(bytes)                                                                                 \
 	U64(duration_us)                                                                           \
@@ -120,10 +121,15 @@ enum {
 	U64(log_bytes)	 /* durable bytes of the newest segment */                                 \
 	U64(log_segment) /* its first record */                                                    \
 	HASH(log_root)                                                                             \
-	HASH(log_key) /* Ed25519 public key of the checkpoints */                                  \
+	HASH(log_key)	/* Ed25519 public key of the checkpoints */                                \
+	U64(log_change) /* the highest `change` of any record */                                   \
 	U64(log_time)                                                                              \
 	U32(root_version)                                                                          \
 	U64(generation)
+
+/* Core has fewer changes committed than the log knows of: nothing is released until an operator has
+ * accepted that. */
+#define IPC_ROLLBACK_SUSPECTED(U8, U16, U32, U64, ID, HASH, BYTES)
 
 /* Sent once to core after each unseal and each start of core. The only keys core ever holds. */
 #define IPC_KEEPER_KEYS(U8, U16, U32, U64, ID, HASH, BYTES)                                        \
@@ -262,6 +268,7 @@ enum {
 	MESSAGE(0x2a, rewrapped, IPC_REWRAPPED, keeper, core)                                      \
 	MESSAGE(0x2b, tenant_key, IPC_TENANT_KEY, core, keeper)                                    \
 	MESSAGE(0x2c, tenant_key_done, IPC_TENANT_KEY_DONE, keeper, core)                          \
+	MESSAGE(0x2d, rollback_suspected, IPC_ROLLBACK_SUSPECTED, core, keeper)                    \
 	MESSAGE(0x2f, keeper_refused, IPC_KEEPER_REFUSED, keeper, core)                            \
 	MESSAGE(0x30, courier_call, IPC_COURIER_CALL, core, courier)                               \
 	MESSAGE(0x31, courier_answer, IPC_COURIER_ANSWER, courier, core)                           \

@@ -60,6 +60,7 @@ static void send_state(struct keeper *keeper, uint64_t id)
 		m.log_bytes = log.segment_bytes;
 		m.log_segment = log.segment;
 		m.log_time = log.time;
+		m.log_change = log.change;
 		memcpy(m.log_root, log.root, HASH_LEN);
 		memcpy(m.log_key, log.key, HASH_LEN);
 		m.root_version = keyring_root_version(keeper->vault.ring);
@@ -222,6 +223,14 @@ static void on_frame(void *ctx, struct bytes bytes)
 		return;
 	if (frame.type == IPC_TYPE_keeper_status) {
 		send_state(keeper, frame.id);
+		return;
+	}
+	if (frame.type == IPC_TYPE_rollback_suspected && keeper->state == KEEPER_UNSEALED) {
+		keeper->state = KEEPER_ROLLBACK;
+		log_error("the database is older than the log: nothing is released until 'valetkey "
+			  "key "
+			  "accept-rollback'");
+		send_state(keeper, 0);
 		return;
 	}
 	if (keeper->state != KEEPER_UNSEALED) {

@@ -103,12 +103,12 @@ static enum err unseal_key(struct keyring *ring, struct bytes secret)
 		return OK;
 	}
 	const uint64_t memory = get_u64(head + AT_MEMORY);
+	const uint32_t passes = get_u32(head + AT_PASSES);
 	/* A changed file must not make us reserve the machine. */
-	if (head[AT_KIND] != UNSEAL_PASSPHRASE || memory > (uint64_t)4 << 30 ||
-	    get_u32(head + AT_PASSES) > 100)
+	if (head[AT_KIND] != UNSEAL_PASSPHRASE || memory < MEMORY_BYTES / 8 ||
+	    memory > (uint64_t)MEMORY_BYTES * 8 || passes < 1 || passes > PASSES * 4)
 		return ERR_FORGED;
-	return kdf_passphrase(secret, head + AT_SALT, get_u32(head + AT_PASSES), memory,
-			      fixed_of(ring)->unseal);
+	return kdf_passphrase(secret, head + AT_SALT, passes, memory, fixed_of(ring)->unseal);
 }
 
 static void body_write(const struct keyring *ring, uint8_t *p)

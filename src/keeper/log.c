@@ -20,7 +20,7 @@ enum {
 	BATCH_MAX = 32 * 1024 * 1024,
 	CHECKPOINT_RECORDS = 1000000, /* else once a second */
 	READ_BYTES = 1024 * 1024,
-	FRONTIER_FIXED = sizeof magic + 1 + 4 * 8 + 1,
+	FRONTIER_FIXED = sizeof magic + 1 + 5 * 8 + 1,
 	FRONTIER_MAX = FRONTIER_FIXED + MERKLE_LEVELS * SHA256_LEN + NOTE_MAX,
 };
 
@@ -28,6 +28,7 @@ struct log {
 	int dir, witness, fd;
 	struct merkle tree, durable_tree;
 	usec_t time, durable_time;
+	uint64_t change, durable_change; /* the highest that a record named */
 	uint64_t segment, segment_bytes; /* durable */
 	struct dynbuf batch;
 	uint64_t checkpoint_size;
@@ -97,6 +98,26 @@ static enum err line_time(struct bytes line, uint64_t seq, usec_t *ret)
 	return OK;
 }
 
+/* The number after "change", 0 where the line has none. No text in a line can look like it: quotes
+ * are refused in every value. */
+static uint64_t line_change(struct bytes line)
+{
+	static const char member[] = ",\"change\":";
+	const uint8_t *at = memmem(line.p, line.n, member, sizeof member - 1);
+	uint64_t change = 0;
+
+	for (at = at == NULL ? line.p + line.n : at + sizeof member - 1;
+	     at < line.p + line.n && *at >= '0' && *at <= '9'; at++)
+		change = change * 10 + (uint64_t)(*at - '0');
+	return change;
+}
+
+static void change_seen(struct log *log, uint64_t change)
+{
+	if (change > log->change)
+		log->change = change;
+}
+
 /* Takes whole lines of the open segment from segment_bytes on. *@ret_rest: bytes after the last. */
 static enum err segment_follow(struct log *log, size_t *ret_rest)
 {
@@ -115,6 +136,7 @@ static enum err segment_follow(struct log *log, size_t *ret_rest)
 		while (rest.n > 0 && memchr(rest.p, '\n', rest.n) != NULL) {
 			const struct bytes line = bytes_cut(&rest, '\n');
 			TRY(line_time(line, log->tree.size, &log->time));
+			change_seen(log, line_change(line));
 			merkle_leaf(line, leaf);
 			merkle_append(&log->tree, leaf);
 			log->segment_bytes += line.n + 1;
@@ -174,8 +196,9 @@ static enum err frontier_read(struct log *log, struct bytes file)
 	log->segment = get_u64(p + 8);
 	log->segment_bytes = get_u64(p + 16);
 	log->time = get_u64(p + 24);
-	const size_t count = p[32];
-	p += 33;
+	log->change = get_u64(p + 32);
+	const size_t count = p[40];
+	p += 41;
 	if (count != (size_t)__builtin_popcountll(log->tree.size) ||
 	    file.n < FRONTIER_FIXED + count * SHA256_LEN)
 		return ERR_MALFORMED;
@@ -215,6 +238,7 @@ static void log_settled(struct log *log)
 {
 	log->durable_tree = log->tree;
 	log->durable_time = log->time;
+	log->durable_change = log->change;
 	dynbuf_reset(&log->batch);
 }
 
@@ -275,6 +299,7 @@ enum err log_append(struct log *log, const struct ipc_record *record, uint64_t *
 	merkle_leaf((struct bytes){ log->batch.p + before, log->batch.n - before - 1 }, leaf);
 	*ret_seq = log->tree.size;
 	*ret_time = log->time = time;
+	change_seen(log, record->change);
 	merkle_append(&log->tree, leaf);
 	return OK;
 }
@@ -283,6 +308,7 @@ static enum err batch_undo(struct log *log)
 {
 	log->tree = log->durable_tree;
 	log->time = log->durable_time;
+	log->change = log->durable_change;
 	dynbuf_reset(&log->batch);
 	if (log->fd >= 0 && ftruncate(log->fd, (off_t)log->segment_bytes) != 0)
 		return FAULT_SYNC;
@@ -340,6 +366,7 @@ static void frontier_print(const struct log *log, struct bytes note, struct dynb
 	dynbuf_u64(out, log->segment);
 	dynbuf_u64(out, log->segment_bytes);
 	dynbuf_u64(out, log->durable_time);
+	dynbuf_u64(out, log->durable_change);
 	dynbuf_u8(out, (uint8_t)__builtin_popcountll(log->durable_tree.size));
 	for (size_t level = 0; level < MERKLE_LEVELS; level++)
 		if ((log->durable_tree.size >> level & 1) != 0)
@@ -382,6 +409,7 @@ void log_state(const struct log *log, struct log_state *ret)
 	*ret = (struct log_state){ .size = log->durable_tree.size,
 				   .segment = log->segment,
 				   .segment_bytes = log->segment_bytes,
+				   .change = log->durable_change,
 				   .time = log->durable_time };
 	merkle_root(&log->durable_tree, ret->root);
 	memcpy(ret->key, log->key.public, SIGN_PUBLIC_LEN);

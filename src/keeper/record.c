@@ -124,6 +124,7 @@ void record_print(const struct ipc_record *r, uint64_t seq, usec_t time, struct 
 	put_text(out, "tool", r->tool);
 	put_text(out, "scopes", r->scopes);
 	put_u(out, "version", r->version);
+	put_u(out, "change", r->change);
 	put_u(out, "policy", r->policy);
 	put_u(out, "status", r->status);
 	put_u(out, "bytes", r->bytes);

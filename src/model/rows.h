@@ -121,9 +121,10 @@ struct connection_row {
 	struct bytes scopes;		       /* as granted, separated by spaces, sorted */
 	struct bytes variables;		       /* captured from reply or redirect: JSON object */
 	struct bytes access, refresh;	       /* sealed blobs, empty: none */
-	uint64_t version;		       /* of the secrets' places */
-	usec_t expires;			       /* of the access token; 0: never */
-	usec_t obtained;		       /* when the access token came */
+	uint64_t version;	  /* of the access token's place; grows with each pair */
+	uint64_t refresh_version; /* of the refresh token's: an older one where it was kept */
+	usec_t expires;		  /* of the access token; 0: never */
+	usec_t obtained;	  /* when the access token came */
 	enum refresh_state refresh_state;
 	uint64_t fence;			  /* grows with each refresh begun */
 	struct id attempt;		  /* the courier call of the refresh under way */

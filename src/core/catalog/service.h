@@ -7,10 +7,9 @@
  *
  *  1. Whatever a file has that is not known, of the wrong type, out of bounds or
  *     contradictory is refused with file, line and reason; nothing is ignored.
- *  2. Every address is https, or http to this machine; every host that a token
- *     may travel to follows from the file alone (service_hosts), and a variable
- *     of a connection stands in the host part only if its own check keeps it
- *     below names that the file lists.
+ *  2. Every address is https, or http to this machine; every origin that a token
+ *     may travel to follows from the file alone (service_hosts): a variable of a
+ *     connection stands in a path and never in a host.
  *  3. All bytes here borrow from the entry and live as long as it does.
  */
 
@@ -80,7 +79,7 @@ enum service_from { SERVICE_FROM_REPLY = 1, SERVICE_FROM_REDIRECT, SERVICE_FROM_
 enum service_check {
 	SERVICE_CHECK_ID = 1, /* 1 to 128 of A-Z a-z 0-9 _ - */
 	SERVICE_CHECK_LABEL,  /* one DNS label in lower case */
-	SERVICE_CHECK_HOST,   /* a host name, itself in `within` or below a name there */
+	SERVICE_CHECK_HOST,   /* a host name that is in `within` or below a name there */
 };
 
 struct service_variable {

@@ -17,7 +17,9 @@ struct events;
 must_check enum err events_open(int state_dir, int log_dir, bool writer, struct events **ret);
 void events_close(struct events **eventsp);
 /* Reads the log's lines from projected_upto on, at most @lines of them, in one transaction; answers
- * how many were taken. Only whole lines of records below @size are read: those are durable. */
+ * how many were taken. Only whole lines of records below @size are read: those are durable. A
+ * projection that holds what the log does not is built again. ERR_FORGED: a line is not one of
+ * ours. */
 must_check enum err events_follow(struct events *events, uint64_t size, unsigned lines,
 				  unsigned *ret_taken);
 uint64_t events_upto(const struct events *events);
@@ -35,8 +37,11 @@ struct event_filter {
 	unsigned limit; /* 1 to 500 */
 };
 
-/* Called with each line as it stands in the log. */
+/* Called with each line as it stands in the log; empty if its segment was pruned, or if the line is
+ * not what was projected. */
 typedef enum err (*events_line_fn)(void *ctx, const struct event_row *row, struct bytes line);
+/* ERR_TOO_LARGE: no answer within 50,000 look-ups; narrow the filter. Records of another tenant,
+ * and for a tenant those of none, do not match. */
 must_check enum err events_search(struct events *events, const struct event_filter *filter,
 				  events_line_fn fn, void *ctx);
 /* Intents without an outcome: to be closed as unknown at start. */

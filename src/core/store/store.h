@@ -175,6 +175,9 @@ must_check enum err store_consent_put(struct store *store, const struct consent_
 /* Reads by ticket, of any state. ERR_NOT_FOUND, ERR_EXPIRED */
 must_check enum err store_consent_find(struct store *store, struct bytes ticket, usec_t now,
 				       struct consent_row *ret);
+/* By its id. ERR_NOT_FOUND */
+must_check enum err store_consent_get(struct store *store, struct id tenant, struct id id,
+				      struct consent_row *ret);
 /* NEW → OPENED, bound to @browser; OPENED or SENT by the same browser stays as it is. ERR_USED:
  * bound to another browser, or past these states. @row is what stands. */
 must_check enum err store_consent_open(struct store *store, struct consent_row *row,

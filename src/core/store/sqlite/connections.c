@@ -136,6 +136,7 @@ static void refresh_merge(struct connection_row *now, const struct connection_ro
 	now->access = row->access;
 	now->refresh = row->refresh;
 	now->version = row->version;
+	now->refresh_version = row->refresh_version;
 	now->expires = row->expires;
 	now->obtained = row->obtained;
 	now->refresh_state = row->refresh_state;

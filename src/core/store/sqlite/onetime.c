@@ -86,6 +86,14 @@ enum err store_consent_find(struct store *store, struct bytes ticket, usec_t now
 	return OK;
 }
 
+enum err store_consent_get(struct store *store, struct id tenant, struct id id,
+			   struct consent_row *ret)
+{
+	const struct arg args[] = { arg_id(&tenant), arg_id(&id), { ARG_END } };
+
+	return row_find(store, STATEMENT_consent_get, &table_consent, args, ret, NULL);
+}
+
 /* The row as it stands now, with the hashes that callers do not see. */
 static enum err consent_now(struct store *store, const struct consent_row *row,
 			    struct consent_row *ret, struct hidden *ret_hidden)

@@ -62,6 +62,7 @@ static const char *const migrations[] = {
 	" service TEXT NOT NULL, alias TEXT NOT NULL, state INTEGER NOT NULL,"
 	" was_paused INTEGER NOT NULL, account_id BLOB NOT NULL, account_name BLOB NOT NULL,"
 	" scopes TEXT NOT NULL, variables BLOB NOT NULL, version INTEGER NOT NULL,"
+	" refresh_version INTEGER NOT NULL,"
 	" expires INTEGER NOT NULL, obtained INTEGER NOT NULL, refresh_state INTEGER NOT NULL,"
 	" fence INTEGER NOT NULL, attempt BLOB, refresh_at INTEGER NOT NULL,"
 	" refresh_failures INTEGER NOT NULL, refresh_err INTEGER NOT NULL,"

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * page - the few HTML pages of core: plain, without script, readable without
+ * style. Every text that is not ours is escaped, with control and direction
+ * characters made visible.
+ */
+
+#include "core/flow/flow.h"
+
+/* Starts a document in the call's body; @title is ours. */
+void page_begin(struct call *call, const char *title);
+/* Escapes; U+0000 to U+001F, U+007F to U+009F, bidi and zero-width characters show as [U+XXXX]. */
+void page_text(struct call *call, struct bytes text);
+/* Our own markup. */
+void page_raw(struct call *call, const char *html);
+/* Ends the document and answers. */
+void page_end(struct flow *flow, struct call *call, unsigned status);
+/* A whole page of one heading and sentences: what happened, what to do. */
+void page_message(struct flow *flow, struct call *call, unsigned status, const char *title,
+		  const char *what, const char *mend);

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "codec/base64.h"
+#include "core/api/page.h"
+#include "core/api/reply.h"
+#include "core/catalog/service.h"
+#include "core/flow/connections.h"
+
+/*
+ * The cookie that binds a link to the first browser that goes on with it. Lax:
+ * the provider sends the browser back from another site. The __Host- prefix
+ * where the issuer is https.
+ */
+static const char *cookie_name(const struct flow *flow)
+{
+	return flow->settings.https ? "__Host-valetkey-browser" : "valetkey-browser";
+}
+
+static struct bytes cookie_find(const struct flow *flow, const struct call *call)
+{
+	struct bytes rest = request_header(call, "cookie");
+
+	while (rest.n > 0) {
+		struct bytes pair = bytes_cut(&rest, ';');
+		while (pair.n > 0 && pair.p[0] == ' ') {
+			pair.p++;
+			pair.n--;
+		}
+		const struct bytes name = bytes_cut(&pair, '=');
+		if (bytes_is(name, cookie_name(flow)) && pair.n == BROWSER_TEXT_LEN)
+			return pair;
+	}
+	return (struct bytes){ NULL, 0 };
+}
+
+static void cookie_set(const struct flow *flow, struct call *call, const char *value)
+{
+	char line[256];
+
+	snprintf(line, sizeof line, "%s=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=3600%s",
+		 cookie_name(flow), value, flow->settings.https ? "; Secure" : "");
+	call_header(call, "set-cookie", str(line));
+}
+
+struct sentence {
+	enum err err;
+	unsigned status;
+	const char *title, *what, *mend;
+};
+
+static void tell(struct flow *flow, struct call *call, enum err err)
+{
+	static const struct sentence sentences[] = {
+		{ ERR_NOT_FOUND, 404, "This link does not work",
+		  "There is no such link, or it was meant for another browser.",
+		  "Ask for a new link with 'valetkey connection start'." },
+		{ ERR_EXPIRED, 410, "This link has expired",
+		  "Links to connect an account live 15 minutes.",
+		  "Ask for a new link with 'valetkey connection start'." },
+		{ ERR_USED, 410, "This link was used already",
+		  "A link works once, in the browser that went on with it first.",
+		  "Ask for a new link with 'valetkey connection start'." },
+		{ ERR_CONFLICT, 409, "This cannot be connected now",
+		  "The service has no OAuth client yet, or another account than before was chosen.",
+		  "The operator sets the client with 'valetkey service client'; then start "
+		  "again." },
+		{ ERR_EXISTS, 409, "This account is connected already",
+		  "The account that was chosen at the provider is among the user's connections.",
+		  "To renew its grant, start with 'valetkey connection start --connection ID'; to "
+		  "add "
+		  "another account, choose that one at the provider." },
+		{ ERR_DENIED, 200, "Nothing was connected",
+		  "The provider says that consent was not given.",
+		  "If that was not intended, ask for a new link and agree at the provider." },
+		{ ERR_FORBIDDEN, 400, "The answer came from another issuer",
+		  "The provider that answered is not the one this browser was sent to. Nothing was "
+		  "sent "
+		  "to it.",
+		  "Start again. If it happens again, tell the operator." },
+		{ ERR_INVALID_GRANT, 400, "The provider did not accept the code",
+		  "Codes live a minute and work once.",
+		  "Ask for a new link and go through it at once." },
+		{ ERR_UNCERTAIN, 502, "The provider's answer was lost",
+		  "Whether the provider has given a grant is unknown. Nothing was connected here.",
+		  "Ask for a new link. The grant can be removed in the provider's settings." },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(sentences); i++) {
+		const struct sentence *s = &sentences[i];
+		if (s->err == err) {
+			page_message(flow, call, s->status, s->title, s->what, s->mend);
+			return;
+		}
+	}
+	const struct err_row *row = err_row(err);
+	page_message(flow, call, (unsigned)row->status, "Nothing was connected", row->says,
+		     row->mend);
+}
+
+static void scope_rows(struct call *call, const struct service *service, struct bytes scopes)
+{
+	page_raw(call, "<table>\n");
+	while (scopes.n > 0) {
+		const struct bytes name = bytes_cut(&scopes, ' ');
+		const struct service_scope *scope = service_scope_find(service, name);
+		if (name.n == 0)
+			continue;
+		const bool high = scope != NULL && scope->risk >= SERVICE_RISK_HIGH;
+		page_raw(call, high ? "<tr class=\"high\"><td>" : "<tr><td>");
+		page_text(call,
+			  scope == NULL ? str("Not described by the service file") : scope->says);
+		page_raw(call, "</td><td>");
+		page_text(call,
+			  scope == NULL ? str("unknown") : str(service_risk_name(scope->risk)));
+		page_raw(call, " risk</td><td><code>");
+		page_text(call, name);
+		page_raw(call, "</code></td></tr>\n");
+	}
+	page_raw(call, "</table>\n");
+}
+
+enum err page_connect(struct flow *flow, struct call *call, const struct api_in *in)
+{
+	struct connect_view view;
+
+	const enum err err = connect_view(flow, in->vars[0], &view);
+	if (err != OK) {
+		tell(flow, call, err);
+		return OK;
+	}
+	page_begin(call, "Connect an account");
+	page_raw(call, "<p>You are about to connect an account of <strong>");
+	page_text(call, view.service->name);
+	page_raw(call, "</strong> for the user <strong>");
+	page_text(call, view.user.subject);
+	page_raw(call,
+		 "</strong>. Valetkey keeps the grant sealed and lends it only to agents whose "
+		 "policy permits it.</p>\n<p>It will ask for:</p>\n");
+	scope_rows(call, view.service, view.consent.scopes);
+	page_raw(call,
+		 "<p class=\"note\">You can pause or remove the connection at any time. A token "
+		 "that was lent to an agent before lives on at the provider until it expires or "
+		 "is revoked there.</p>\n<form method=\"post\"><button type=\"submit\">Go on to ");
+	page_text(call, view.service->name);
+	page_raw(call, "</button></form>\n");
+	page_end(flow, call, 200);
+	return OK;
+}
+
+/* A form of ours comes from our own origin (Fetch metadata; Origin where that is not sent). */
+static bool same_origin(const struct flow *flow, const struct call *call)
+{
+	const struct bytes site = request_header(call, "sec-fetch-site");
+	const struct bytes origin = request_header(call, "origin");
+	const struct bytes own = { (const uint8_t *)flow->settings.issuer,
+				   strlen(flow->settings.issuer) - 1 };
+
+	if (site.p != NULL && !bytes_is(site, "same-origin"))
+		return false;
+	return origin.p == NULL ? site.p != NULL : bytes_eq(origin, own);
+}
+
+enum err page_connect_go(struct flow *flow, struct call *call, const struct api_in *in)
+{
+	scoped(dynbuf_done) struct dynbuf url;
+	char fresh[BROWSER_TEXT_LEN + 1];
+	struct bytes browser = cookie_find(flow, call);
+
+	dynbuf_init(&url, CONNECT_URL_MAX);
+	if (!same_origin(flow, call)) {
+		page_message(flow, call, 403, "This form came from another site",
+			     "Nothing was done.", "Open the link itself in this browser.");
+		return OK;
+	}
+	if (browser.p == NULL) {
+		connect_browser(fresh);
+		browser = str(fresh);
+		cookie_set(flow, call, fresh);
+	}
+	const enum err err = connect_open(flow, call, in->vars[0], browser, &url);
+	if (err < OK)
+		return err;
+	if (err != OK) {
+		tell(flow, call, err);
+		return OK;
+	}
+	/* 303: the POST is not repeated at the provider (RFC 9700 4.12). */
+	call_header(call, "location", dynbuf_view(&url));
+	call_answer(flow, call, 303);
+	return OK;
+}
+
+static void returned(struct flow *flow, struct call *call, enum err err, const void *result)
+{
+	const struct connect_result *r = result;
+
+	if (err != OK || r->err != OK) {
+		tell(flow, call, err != OK ? err : r->err);
+		return;
+	}
+	page_begin(call, "Connected");
+	page_raw(call, "<p>The account <strong>");
+	page_text(call, str(r->account));
+	page_raw(call, "</strong> of <strong>");
+	page_text(call, str(r->service));
+	page_raw(call, "</strong> is connected. The provider has granted: <code>");
+	page_text(call, r->scopes[0] == 0 ? str("no scopes") : str(r->scopes));
+	page_raw(call, "</code></p>\n<p>This window can be closed.</p>\n");
+	page_end(flow, call, 200);
+}
+
+enum err page_callback(struct flow *flow, struct call *call, const struct api_in *in)
+{
+	const struct form *q = &in->query;
+	const struct connect_answer answer = {
+		.state = form_find(q, "state"),
+		.code = form_find(q, "code"),
+		.iss = form_find(q, "iss"),
+		.error = form_find(q, "error"),
+		.query = q,
+	};
+	const struct bytes browser = cookie_find(flow, call);
+
+	/* A parameter twice could mean one thing here and another at the provider (RFC 6749 3.1).
+	 */
+	if (form_count(q, "state") != 1 || form_count(q, "code") > 1 || form_count(q, "iss") > 1 ||
+	    browser.p == NULL) {
+		tell(flow, call, ERR_NOT_FOUND);
+		return OK;
+	}
+	call->done = returned;
+	connect_return(flow, call, &answer, browser);
+	return OK;
+}
+
+enum err page_mend(struct flow *flow, struct call *call, const struct api_in *in)
+{
+	static const struct {
+		const char *code, *title, *what, *mend;
+	} pages[] = {
+		{ "not_connected", "No account is connected",
+		  "An agent asked for access to a service of which its user has connected no "
+		  "account.",
+		  "valetkey connection start --user USER --service " },
+		{ "access_paused", "Access is paused",
+		  "An agent was refused because its vault or the connection is paused.",
+		  "valetkey connection list --service " },
+		{ "reauth_required", "The account has to be connected again",
+		  "The provider does not accept the stored grant any more.",
+		  "valetkey connection start --user USER --connection ID --service " },
+		{ "insufficient_scope", "The account has granted too little",
+		  "An agent asked for scopes that its policy permits and the account has not "
+		  "granted.",
+		  "valetkey connection start --user USER --connection ID --scope SCOPE "
+		  "--service " },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+		if (!bytes_is(in->vars[0], pages[i].code))
+			continue;
+		page_begin(call, pages[i].title);
+		page_raw(call, "<p>");
+		page_raw(call, pages[i].what);
+		page_raw(call,
+			 "</p>\n<p>Whoever runs Valetkey can mend it on the server:</p>\n<pre>");
+		page_raw(call, pages[i].mend);
+		page_text(call, in->vars[1]);
+		page_raw(call, "</pre>\n");
+		page_end(flow, call, 200);
+		return OK;
+	}
+	return ERR_NO_ROUTE;
+}

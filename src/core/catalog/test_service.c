@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "core/catalog/catalog.h"
+
+/* Lines 1 to 15; a case adds or replaces from there. */
+#define HEAD                                                                                       \
+	"id: notes\n"                                                                              \
+	"name: Acme Notes\n"                                                                       \
+	"oauth:\n"                                                                                 \
+	"  authorize_url: https://acme.example/oauth/authorize\n"                                  \
+	"  token_url: https://acme.example/oauth/token\n"                                          \
+	"  client_auth: basic\n"                                                                   \
+	"  pkce: S256\n"                                                                           \
+	"  account: {url: https://api.acme.example/me, id: sub, name: email}\n"                    \
+	"  scopes:\n"                                                                              \
+	"    notes.read: {says: Read all your notes, risk: low}\n"
+#define API "api: {hosts: [https://api.acme.example], auth: bearer}\n"
+#define INPUT                                                                                      \
+	"input: {type: object, required: [id], properties: {id: {type: integer}}, "                \
+	"additionalProperties: false}"
+#define TOOL(more)                                                                                 \
+	HEAD API "tools:\n  - name: notes.get\n    title: Read a note\n    says: Read one note\n"  \
+		 "    scopes: [notes.read]\n    " INPUT "\n" more
+
+static struct service *compile(struct bytes text, const char *file)
+{
+	struct complaint complaint = { 0 };
+	struct service *service = NULL;
+
+	if (service_compile(text, file, &complaint, &service) != OK)
+		fail_msg("%s", complaint.text);
+	return service;
+}
+
+static void the_smallest_file_gets_careful_defaults(void **state)
+{
+	struct service *service = compile(
+		str(TOOL("    effect: read\n    request: {method: GET, path: \"/notes/{id}\"}\n"
+			 "    select: {fields: [id, title, {author: user.login}]}\n"
+			 "    summary: \"Read note {id}\"\n")),
+		"notes.yaml");
+	const struct service_oauth *oauth = &service->oauth;
+
+	assert_string_equal(service->id, "notes");
+	assert_true(oauth->pkce);
+	assert_int_equal(oauth->auth, SERVICE_AUTH_BASIC);
+	assert_int_equal(oauth->class, SERVICE_CLASS_STRICT);
+	assert_int_equal(oauth->expiry, SERVICE_EXPIRY_REPLY);
+	assert_int_equal(oauth->revoke.url.n, 0);
+	assert_true(bytes_eq(oauth->refresh_url, oauth->token_url));
+	assert_true(bytes_is(oauth->refresh_reply.access_token, "access_token"));
+	assert_true(bytes_is(oauth->scope_parameter, "scope"));
+	assert_int_equal(oauth->probe.dead, 401);
+	assert_true(bytes_is(service->api.base, "https://api.acme.example"));
+	assert_int_equal(service->tools_n, 1);
+	assert_int_equal(service->tools[0].effect, SERVICE_READ);
+	assert_non_null(service_scope_find(service, str("notes.read")));
+	assert_null(service_scope_find(service, str("notes")));
+	service_free(&service);
+}
+
+static void tokens_travel_to_the_hosts_of_the_file_alone(void **state)
+{
+	struct service *service = compile(str(HEAD API "says: x\n"), "f");
+	struct dynbuf hosts;
+
+	dynbuf_init(&hosts, 4096);
+	service_hosts(service, &hosts);
+	dynbuf_u8(&hosts, 0);
+	assert_int_equal(dynbuf_err(&hosts), OK);
+	assert_string_equal((const char *)hosts.p,
+			    "https://acme.example\nhttps://api.acme.example");
+	dynbuf_done(&hosts);
+	service_free(&service);
+}
+
+static void every_built_in_file_compiles_under_its_own_name(void **state)
+{
+	const char *id;
+	struct bytes text;
+	size_t n = 0;
+
+	for (; (id = catalog_at(n)) != NULL; n++) {
+		assert_true(catalog_find(str(id), &text));
+		struct service *service = compile(text, id);
+		assert_string_equal(service->id, id);
+		assert_true(service->tools_n >= 3);
+		service_free(&service);
+	}
+	assert_int_equal(n, 4);
+	assert_false(catalog_find(str("git"), &text));
+	for (n = 0; (id = catalog_sandbox_at(n)) != NULL; n++) {
+		struct dynbuf out;
+		dynbuf_init(&out, 256 * 1024);
+		assert_true(catalog_sandbox_find(str(id), &text));
+		assert_int_equal(catalog_sandbox_print(text, str("http://localhost:7071"), &out),
+				 OK);
+		struct service *service = compile(dynbuf_view(&out), id);
+		assert_string_equal(service->id, id);
+		assert_null(memmem(out.p, out.n, "{origin}", 8));
+		assert_true(bytes_is(service->api.hosts[0], "http://localhost:7071"));
+		dynbuf_reset(&out);
+		assert_int_equal(catalog_sandbox_print(text, str("http://localhost:7071/x"), &out),
+				 ERR_MALFORMED);
+		dynbuf_done(&out);
+		service_free(&service);
+	}
+	assert_int_equal(n, 4);
+}
+
+static void the_quirks_of_providers_are_read_from_their_files(void **state)
+{
+	struct service *service;
+	struct bytes text;
+
+	assert_true(catalog_find(str("github"), &text));
+	service = compile(text, "github");
+	assert_int_equal(service->oauth.revoke.method, SERVICE_DELETE);
+	assert_int_equal(service->oauth.revoke.place, SERVICE_IN_JSON);
+	assert_int_equal(service->oauth.revoke.auth, SERVICE_AUTH_BASIC);
+	assert_int_equal(service->oauth.auth, SERVICE_AUTH_POST);
+	assert_false(service->oauth.revoke.prefers_refresh);
+	service_free(&service);
+	assert_true(catalog_find(str("slack"), &text));
+	service = compile(text, "slack");
+	assert_true(bytes_is(service->oauth.scope_parameter, "user_scope"));
+	assert_int_equal(service->oauth.scope_separator, ',');
+	assert_true(bytes_is(service->oauth.reply.refresh_token, "authed_user.refresh_token"));
+	assert_true(bytes_is(service->oauth.refresh_reply.refresh_token, "refresh_token"));
+	assert_true(bytes_is(service->oauth.errors.ok, "ok"));
+	assert_int_equal(service->oauth.account.id_n, 2);
+	service_free(&service);
+	assert_true(catalog_find(str("jira"), &text));
+	service = compile(text, "jira");
+	assert_int_equal(service->oauth.class, SERVICE_CLASS_GRACE);
+	assert_int_equal(service->oauth.retry_within_s, 600);
+	assert_int_equal(service->oauth.variables[0].from, SERVICE_FROM_DISCOVER);
+	assert_int_equal(service->oauth.scope_always.n, 2);
+	service_free(&service);
+}
+
+static void the_issuer_of_an_answer_is_the_one_announced(void **state)
+{
+	struct service *service = compile(str(HEAD API), "f");
+
+	assert_true(service_iss_ok(service, (struct bytes){ NULL, 0 }));
+	assert_true(service_iss_ok(service, str("https://acme.example/")));
+	assert_false(service_iss_ok(service, str("https://evil.example")));
+	assert_false(service_iss_ok(service, str("")));
+	service_free(&service);
+	service = compile(str(HEAD "  issuer: https://acme.example\n" API), "f");
+	assert_true(service_iss_ok(service, str("https://acme.example")));
+	assert_false(service_iss_ok(service, str("https://acme.example/")));
+	assert_false(service_iss_ok(service, (struct bytes){ NULL, 0 }));
+	service_free(&service);
+}
+
+static void a_variable_passes_only_its_own_check(void **state)
+{
+	const struct service_variable id = { .check = SERVICE_CHECK_ID };
+	const struct service_variable label = { .check = SERVICE_CHECK_LABEL };
+	const struct service_variable host = { .check = SERVICE_CHECK_HOST,
+					       .within = { 1, { str("acme.example") } } };
+
+	assert_true(service_variable_ok(&id, str("Ab-9_")));
+	assert_false(service_variable_ok(&id, str("a/b")));
+	assert_false(service_variable_ok(&id, str("..")));
+	assert_false(service_variable_ok(&id, str("")));
+	assert_true(service_variable_ok(&label, str("my-shop")));
+	assert_false(service_variable_ok(&label, str("my.shop")));
+	assert_false(service_variable_ok(&label, str("-shop")));
+	assert_true(service_variable_ok(&host, str("eu.acme.example")));
+	assert_true(service_variable_ok(&host, str("acme.example")));
+	assert_false(service_variable_ok(&host, str("evilacme.example")));
+	assert_false(service_variable_ok(&host, str("evil.example/acme.example")));
+	assert_false(service_variable_ok(&host, str("acme.example.")));
+	assert_false(service_variable_ok(&host, str("acme.example@evil.example")));
+}
+
+static void it_refuses_with_file_line_and_reason(void **state)
+{
+	static const struct {
+		const char *text, *complaint;
+	} cases[] = {
+		{ "[]", "f:1: a service file is a map with id, name, oauth and api" },
+		{ HEAD, "f:1: 'api' is missing here" },
+		{ HEAD API "colour: red", "f:12: unknown key 'colour'" },
+		{ "id: Notes\n", "f:1: 'id' must be 1 to 32 of a-z, 0-9 and -, a letter first" },
+		{ "id: notes\nname: [x]\n", "f:2: 'name' must be a line of 1 to 500 bytes" },
+		{ "id: x\noauth:\n  token_url: http://acme.example/t\n",
+		  "f:3: 'token_url' must be an https address (http only to this machine)" },
+		{ "id: x\noauth:\n  token_url: https://a@acme.example/t\n",
+		  "f:3: 'token_url' must be an https address (http only to this machine)" },
+		{ "id: x\noauth:\n  token_url: https://acme.example/{t}\n",
+		  "f:3: 'token_url' must be an https address (http only to this machine)" },
+		{ "id: x\noauth:\n  client_auth: jwt\n",
+		  "f:3: 'client_auth' must be one of: basic, post, none" },
+		{ "id: x\noauth:\n  pkce: plain\n", "f:3: 'pkce' must be one of: S256, none" },
+		{ "id: x\noauth:\n  authorize_params: {state: x}\n",
+		  "f:3: 'state' is set by Valetkey itself" },
+		{ "id: x\noauth:\n  token_params: {client_secret: x}\n",
+		  "f:3: 'client_secret' is set by Valetkey itself" },
+		{ "id: x\noauth:\n  headers: {HOST: x}\n",
+		  "f:3: 'host' is set by Valetkey itself" },
+		{ "id: x\noauth:\n  headers: {X-A: \"b\\r\\nc: d\"}\n",
+		  "f:3: 'headers' must map names to ASCII texts" },
+		{ "id: x\noauth:\n  refresh: {class: grace}\n",
+		  "f:3: 'retry_within' goes with class grace, and only with it" },
+		{ "id: x\noauth:\n  refresh: {class: strict, retry_within: 5}\n",
+		  "f:3: 'retry_within' goes with class grace, and only with it" },
+		{ "id: x\noauth:\n  expiry: {assume: 0}\n",
+		  "f:3: 'assume' must be a number of seconds" },
+		{ "id: x\noauth:\n  scopes: {'a b': {says: x, risk: low}}\n",
+		  "f:3: this is not a scope (RFC 6749 section 3.3)" },
+		{ "id: x\noauth:\n  scopes: {a: {says: x, risk: tiny}}\n",
+		  "f:3: 'risk' must be one of: low, medium, high, critical" },
+		{ "id: x\noauth:\n  scopes: {a: {risk: low}}\n", "f:3: 'says' is missing here" },
+		{ "id: x\noauth:\n  account: {url: \"https://{h}.acme.example/\", id: a}\n",
+		  "f:3: a variable in the host is not supported yet by this version" },
+		{ "id: x\noauth:\n  account: {url: https://acme.example, id: a..b}\n",
+		  "f:3: 'id' must be a path such as user.id" },
+		{ "id: x\noauth:\n  revoke: {url: https://acme.example/r, send: bearer}\n",
+		  "f:3: 'send: bearer' needs 'client_auth: none'" },
+		{ "id: x\noauth:\n  revoke_url: https://a.example\n  revoke: {url: "
+		  "https://a.example}\n",
+		  "f:4: 'revoke_url' and 'revoke' say the same thing twice" },
+		{ "id: x\noauth:\n  variables: {h: {from: reply, path: h, check: host}}\n",
+		  "f:3: 'within' goes with check host, and only with it" },
+		{ HEAD "  scope: none\n" API,
+		  "f:9: 'scope: none' and 'scopes' contradict each other" },
+		{ HEAD "  probe: {url: \"https://acme.example/{cloud}\"}\n" API,
+		  "f:11: there is no variable 'cloud'" },
+		{ HEAD "  variables: {c: {from: discover, path: c, check: id}}\n" API,
+		  "f:11: a variable comes from 'discover', which is missing" },
+		{ HEAD "api: {hosts: [https://a.example/x], auth: bearer}\n",
+		  "f:11: this is not an origin such as https://api.example.com" },
+		{ HEAD "api: {base: https://b.example, hosts: [https://a.example], auth: bearer}\n",
+		  "f:11: 'base' must be at one of 'hosts'" },
+		{ HEAD "api: {base: https://a.example.evil.example, hosts: [https://a.example], "
+		       "auth: bearer}\n",
+		  "f:11: 'base' must be at one of 'hosts'" },
+		{ HEAD API "tools:\n  - name: get\n",
+		  "f:13: a tool's name is two or more words joined by dots" },
+		{ TOOL("    effect: read\n    request: {method: GET, path: \"/notes/{nr}\"}\n    "
+		       "summary: x\n"),
+		  "f:19: '{nr}' is no argument of this tool" },
+		{ TOOL("    effect: read\n    request: {method: GET, path: \"/notes/{id\"}\n    "
+		       "summary: x\n"),
+		  "f:19: a brace here is no {place}" },
+		{ TOOL("    effect: read\n    request: {method: GET, path: "
+		       "\"https://evil.example/{id}\"}\n    summary: x\n"),
+		  "f:19: 'path' must begin with a slash or one of 'hosts'" },
+		{ TOOL("    effect: read\n    request: {method: DELETE, path: \"/notes/{id}\"}\n   "
+		       " summary: x\n"),
+		  "f:13: a tool that reads uses GET or POST" },
+		{ TOOL("    effect: write\n    request: [{method: POST, path: /a}, {method: GET, "
+		       "path: /b}]\n    summary: x\n"),
+		  "f:19: only the last request of a tool may write" },
+		{ TOOL("    effect: write\n    request: [{method: GET, path: \"/{1.sha}\"}]\n    "
+		       "summary: x\n"),
+		  "f:19: '{1.sha}' is no argument of this tool" },
+		{ TOOL("    effect: grow\n"),
+		  "f:18: 'effect' must be one of: read, write, destructive" },
+		{ TOOL("    select: {fields: [{a: b, c: d}]}\n"),
+		  "f:18: a renamed field is {name: path}" },
+		{ HEAD API "tools:\n  - name: a.b\n    title: t\n    says: s\n    effect: read\n   "
+			   " scopes: [x]\n    " INPUT
+			   "\n    request: {method: GET, path: /a}\n    summary: x\n",
+		  "f:17: the service has no scope 'x'" },
+		{ HEAD API "tools:\n  - name: a.b\n    input: {type: object}\n",
+		  "f:14: 'input' must say additionalProperties: false" },
+		{ HEAD API "tools:\n  - name: a.b\n    input: {type: object, oneOf: []}\n",
+		  "f:14: the schema keyword 'oneOf' is not known here" },
+		{ HEAD API "tools:\n  - name: a.b\n    input: {type: object, required: [x], "
+			   "additionalProperties: false}\n",
+		  "f:14: a required argument is not in 'properties'" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct complaint complaint = { 0 };
+		struct service *service = NULL;
+		if (service_compile(str(cases[i].text), "f", &complaint, &service) != ERR_MALFORMED)
+			fail_msg("row %zu is accepted: %s", i, cases[i].complaint);
+		assert_string_equal(complaint.text, cases[i].complaint);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_smallest_file_gets_careful_defaults),
+		cmocka_unit_test(tokens_travel_to_the_hosts_of_the_file_alone),
+		cmocka_unit_test(every_built_in_file_compiles_under_its_own_name),
+		cmocka_unit_test(the_quirks_of_providers_are_read_from_their_files),
+		cmocka_unit_test(the_issuer_of_an_answer_is_the_one_announced),
+		cmocka_unit_test(a_variable_passes_only_its_own_check),
+		cmocka_unit_test(it_refuses_with_file_line_and_reason),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/flow/chores.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "core/flow/ask.h"
+#include "core/flow/connections.h"
+#include "core/flow/refresh.h"
+
+enum { OUTBOX_EVERY_S = 5, REVOKE_EVERY_S = 5, REWRAP_AT_ONCE = 100 };
+
+enum err chores_start(struct flow *flow)
+{
+	struct ipc_record record;
+
+	TRY(store_tenant_find(flow->store, str("default"),
+			      &(struct tenant_row){ .id = flow->tenant_default }));
+	flow_request_begin(flow);
+	TRY(flow_outbox_resend(flow));
+	flow_record(flow, NULL, EVENT_start, OUTCOME_OK, &record);
+	return flow_note(flow, NULL, &record);
+}
+
+static enum err revoke_due(void *ctx, const struct connection_row *row)
+{
+	connection_revoke_again(ctx, row);
+	return OK;
+}
+
+static bool every(const struct flow *flow, usec_t seconds)
+{
+	return (flow->boot - flow->started) / USEC_PER_S % seconds == 0;
+}
+
+void chores_tick(struct flow *flow)
+{
+	enum err err = refresh_recover(flow);
+
+	if (err == OK && every(flow, OUTBOX_EVERY_S) && !flow->keeper.log_full)
+		err = flow_outbox_resend(flow);
+	if (err == OK && every(flow, REVOKE_EVERY_S))
+		err = store_connection_due(flow->store, DUE_REVOKE, flow->now, 16, revoke_due,
+					   flow);
+	if (err != OK)
+		log_warn("a chore failed: %s", err_row(err)->name);
+}
+
+/* A rotation that goes on: connections are sealed again one after the other. */
+struct rotation {
+	struct call *call;
+	struct id tenant;
+};
+
+static void on_rotated(struct flow *flow, void *ctx, const struct frame *frame)
+{
+	struct rotation rotation = *(struct rotation *)ctx;
+	struct call *call = rotation.call;
+	struct ipc_tenant_key_done done;
+	struct ipc_record record;
+
+	free(ctx);
+	if (frame == NULL || frame->type != IPC_TYPE_tenant_key_done ||
+	    ipc_tenant_key_done_decode(frame->payload, &done) != OK) {
+		call->done(flow, call, ERR_SERVER, NULL);
+		return;
+	}
+	flow_record(flow, call, EVENT_key_rotate, OUTCOME_OK, &record);
+	record.object = rotation.tenant;
+	record.version = done.key_version;
+	enum err err = flow_event(flow, call, &record);
+	/* The sweep starts where it ended: at nothing. It goes on with each tick until it is
+	 * through. */
+	if (err == OK)
+		err = store_meta_put(flow->store, "rewrap", 1);
+	call->done(flow, call, err, &done.key_version);
+}
+
+enum err keys_rotate(struct flow *flow, struct call *call)
+{
+	struct rotation *rotation = calloc(1, sizeof *rotation);
+	uint64_t id;
+
+	if (rotation == NULL)
+		return FAULT_NOMEM;
+	*rotation = (struct rotation){ call, call->tenant };
+	enum err err = flow_expect(flow, PEER_KEEPER, on_rotated, rotation, &id);
+	if (err == OK)
+		err = call_keep(call);
+	if (err != OK) {
+		free(rotation);
+		return err;
+	}
+	const struct ipc_tenant_key key = { .tenant = call->tenant, .rotate = 1 };
+	FRAME_PUT(&flow->staged[PEER_KEEPER], id, tenant_key, &key);
+	return dynbuf_err(&flow->staged[PEER_KEEPER]);
+}
+
+enum err backup_make(struct flow *flow, struct call *call, char name[static 64],
+		     uint64_t *ret_bytes)
+{
+	struct ipc_record record;
+	struct stat st;
+
+	snprintf(name, 64, "backup-%llu.db", (unsigned long long)(flow->now / USEC_PER_S));
+	TRY(store_backup(flow->store, flow->state_dir, name));
+	if (fstatat(flow->state_dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return FAULT_SYSTEM;
+	flow_record(flow, call, EVENT_backup, OUTCOME_OK, &record);
+	record.bytes = (uint64_t)st.st_size;
+	TRY(flow_event(flow, call, &record));
+	*ret_bytes = (uint64_t)st.st_size;
+	return OK;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/flow/compiled.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "codec/yaml.h"
+#include "core/catalog/catalog.h"
+#include "core/policy/policy.h"
+#include "crypto/crypto.h"
+
+enum { SLOTS = 1024 };
+
+struct compiled {
+	struct {
+		uint8_t hash[SHA256_LEN];
+		struct policy *policy;
+	} policies[SLOTS];
+	struct {
+		uint8_t hash[SHA256_LEN];
+		struct service *service;
+	} services[SLOTS];
+};
+
+enum err compiled_new(struct compiled **ret)
+{
+	*ret = calloc(1, sizeof **ret);
+	return *ret == NULL ? FAULT_NOMEM : OK;
+}
+
+void compiled_free(struct compiled **compiledp)
+{
+	struct compiled *compiled = *compiledp;
+
+	if (compiled == NULL)
+		return;
+	for (size_t i = 0; i < SLOTS; i++) {
+		policy_free(&compiled->policies[i].policy);
+		service_free(&compiled->services[i].service);
+	}
+	free(compiled);
+	*compiledp = NULL;
+}
+
+static size_t slot_of(const uint8_t hash[static SHA256_LEN])
+{
+	return get_u32(hash) % SLOTS;
+}
+
+static bool same(const uint8_t a[static SHA256_LEN], const uint8_t b[static SHA256_LEN])
+{
+	return memcmp(a, b, SHA256_LEN) == 0;
+}
+
+enum err compiled_policy_text(struct flow *flow, struct bytes yaml, const char *file,
+			      struct complaint *complaint, const struct policy **ret)
+{
+	uint8_t hash[SHA256_LEN];
+	struct policy *policy = NULL;
+
+	if (yaml.n > POLICY_MAX_BYTES)
+		return ERR_TOO_LARGE;
+	TRY(policy_compile(yaml, file, complaint, &policy));
+	sha256_one(yaml, hash);
+	const size_t i = slot_of(hash);
+	policy_free(&flow->compiled->policies[i].policy);
+	flow->compiled->policies[i].policy = policy;
+	memcpy(flow->compiled->policies[i].hash, hash, sizeof hash);
+	*ret = policy;
+	return OK;
+}
+
+enum err compiled_policy(struct flow *flow, const struct vault_row *vault,
+			 const struct policy **ret)
+{
+	struct complaint complaint = { 0 };
+	uint8_t hash[SHA256_LEN];
+	struct policy_row row;
+
+	TRY(store_policy_hash(flow->store, vault->tenant, vault->id, vault->policy_version, hash));
+	const size_t i = slot_of(hash);
+	if (flow->compiled->policies[i].policy != NULL &&
+	    same(flow->compiled->policies[i].hash, hash)) {
+		*ret = flow->compiled->policies[i].policy;
+		return OK;
+	}
+	TRY(store_policy_get(flow->store, vault->tenant, vault->id, vault->policy_version, &row));
+	if (compiled_policy_text(flow, row.yaml, "policy", &complaint, ret) == OK)
+		return OK;
+	log_error("a stored policy is not understood: %s", complaint.text);
+	return ERR_DENIED;
+}
+
+enum err compiled_service_text(struct flow *flow, struct bytes yaml, const char *file,
+			       struct complaint *complaint, const struct service **ret)
+{
+	uint8_t hash[SHA256_LEN];
+	struct service *service = NULL;
+
+	sha256_one(yaml, hash);
+	const size_t i = slot_of(hash);
+	if (flow->compiled->services[i].service != NULL &&
+	    same(flow->compiled->services[i].hash, hash)) {
+		*ret = flow->compiled->services[i].service;
+		return OK;
+	}
+	TRY(service_compile(yaml, file, complaint, &service));
+	service_free(&flow->compiled->services[i].service);
+	flow->compiled->services[i].service = service;
+	memcpy(flow->compiled->services[i].hash, hash, sizeof hash);
+	*ret = service;
+	return OK;
+}
+
+enum err compiled_service(struct flow *flow, struct id tenant, struct bytes service,
+			  const struct service **ret)
+{
+	struct complaint complaint = { 0 };
+	struct service_row row;
+	struct bytes yaml;
+
+	const enum err err = store_service_find(flow->store, tenant, service, &row);
+	if (err != OK && err != ERR_NOT_FOUND)
+		return err;
+	yaml = row.yaml;
+	if (err == ERR_NOT_FOUND && !catalog_find(service, &yaml))
+		return ERR_NOT_FOUND;
+	if (compiled_service_text(flow, yaml, "service file", &complaint, ret) == OK)
+		return OK;
+	log_error("a stored service file is not understood: %s", complaint.text);
+	return ERR_UNSUPPORTED;
+}

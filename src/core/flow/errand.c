@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/flow/errand.h"
+
+enum {
+	TIMEOUT_MS = 20000,
+	ANSWER_MAX = 1024 * 1024,
+	FOUND_ACCESS = 1u << 0,
+	FOUND_REFRESH = 1u << 1,
+};
+
+void errand_done(struct errand *errand)
+{
+	provider_call_done(&errand->call);
+	dynbuf_done(&errand->headers);
+	dynbuf_done(&errand->placements);
+	dynbuf_done(&errand->cuts);
+}
+
+static enum err secret_item(const struct errand_secrets *secrets, enum provider_secret which,
+			    struct ask_item *ret)
+{
+	const struct connection_row *row = secrets->connection;
+	const struct client_row *client = secrets->client;
+
+	if (which == PROVIDER_CLIENT_SECRET) {
+		if (client == NULL || client->secret.n == 0)
+			return ERR_CONFLICT;
+		*ret = (struct ask_item){ .field = PLACE_CLIENT_SECRET,
+					  .tenant = client->tenant,
+					  .object = client->id,
+					  .version = client->secret_version,
+					  .blob = client->secret };
+		return OK;
+	}
+	const bool access = which == PROVIDER_ACCESS;
+	if (row == NULL || (access ? row->access : row->refresh).n == 0)
+		return ERR_CONFLICT;
+	*ret = (struct ask_item){ .field = access ? PLACE_ACCESS_TOKEN : PLACE_REFRESH_TOKEN,
+				  .tenant = row->tenant,
+				  .user = row->user,
+				  .object = row->id,
+				  .version = access ? row->version : row->refresh_version,
+				  .blob = access ? row->access : row->refresh };
+	return OK;
+}
+
+static enum err pack_placements(struct errand *errand, const struct errand_secrets *secrets)
+{
+	static const uint8_t hows[] = {
+		[PROVIDER_BEARER] = PLACEMENT_BEARER,
+		[PROVIDER_HEADER] = PLACEMENT_HEADER,
+		[PROVIDER_BASIC] = PLACEMENT_BASIC,
+		[PROVIDER_MEMBER] = PLACEMENT_MEMBER,
+	};
+
+	for (size_t i = 0; i < errand->call.placements_n; i++) {
+		const struct provider_placement *from = &errand->call.placements[i];
+		const struct ipc_placement to = { .item = (uint8_t)i,
+						  .how = hows[from->how],
+						  .name = from->name,
+						  .user = from->user };
+		TRY(secret_item(secrets, from->secret, &errand->items[i]));
+		IPC_LIST_ADD(&errand->placements, placement, &to);
+		errand->items_n++;
+	}
+	return dynbuf_err(&errand->placements);
+}
+
+enum err errand_pack(struct errand *errand, const struct errand_secrets *secrets)
+{
+	const struct service_pairs *headers = &errand->call.headers;
+
+	dynbuf_init(&errand->headers, IPC_HEADERS_MAX);
+	dynbuf_init(&errand->placements, 4096);
+	dynbuf_init(&errand->cuts, 4096);
+	for (size_t i = 0; i < headers->n; i++) {
+		const struct ipc_header header = { headers->at[i].name, headers->at[i].value };
+		IPC_LIST_ADD(&errand->headers, header, &header);
+	}
+	for (size_t i = 0; i < errand->call.cuts_n; i++) {
+		const struct ipc_cut cut = { .path = errand->call.cuts[i] };
+		IPC_LIST_ADD(&errand->cuts, cut, &cut);
+	}
+	TRY(dynbuf_err(&errand->headers));
+	TRY(dynbuf_err(&errand->cuts));
+	return pack_placements(errand, secrets);
+}
+
+enum err errand_begin(struct flow *flow, const struct errand *errand, struct id attempt,
+		      const struct ipc_record *record, ask_done_fn done, void *journey)
+{
+	static const uint8_t methods[] = {
+		[SERVICE_GET] = HTTP_GET,	[SERVICE_POST] = HTTP_POST,
+		[SERVICE_PUT] = HTTP_PUT,	[SERVICE_PATCH] = HTTP_PATCH,
+		[SERVICE_DELETE] = HTTP_DELETE,
+	};
+	static const uint8_t kinds[] = {
+		[PROVIDER_BODY_NONE] = BODY_NONE,
+		[PROVIDER_BODY_FORM] = BODY_FORM,
+		[PROVIDER_BODY_JSON] = BODY_JSON,
+	};
+	const struct ipc_courier_call call = {
+		.attempt = attempt,
+		.method = methods[errand->call.method],
+		.body_kind = kinds[errand->call.kind],
+		.timeout_ms = TIMEOUT_MS,
+		.answer_max = ANSWER_MAX,
+		.url = dynbuf_view(&errand->call.url),
+		.headers = dynbuf_view(&errand->headers),
+		.body = dynbuf_view(&errand->call.body),
+		.placements = dynbuf_view(&errand->placements),
+		.cuts = dynbuf_view(&errand->cuts),
+	};
+
+	return ask_begin(flow, &call, record, errand->items, errand->items_n, done, journey);
+}
+
+void errand_reply(const struct service *service, const struct ask_answer *answer, bool refresh,
+		  struct bytes asked, usec_t now, struct reply *ret)
+{
+	const struct reply_input input = {
+		.service = service,
+		.refresh = refresh,
+		.status = answer->reply.status,
+		.retry_after = ipc_headers_find(answer->reply.headers, "retry-after"),
+		.body = answer->reply.body,
+		.found = answer->reply.found,
+		.asked = asked,
+		.now = now,
+	};
+
+	reply_read(&input, ret);
+	if (ret->class == REPLY_GRANTED && (answer->reply.found & FOUND_ACCESS) == 0)
+		ret->class = REPLY_UNUSABLE;
+}
+
+enum err errand_adopt(struct flow *flow, const struct service *service,
+		      const struct ask_answer *answer, const struct connection_row *row,
+		      uint64_t version, adopt_done_fn done, void *journey)
+{
+	const struct ask_item places[] = {
+		{ .field = PLACE_ACCESS_TOKEN,
+		  .tenant = row->tenant,
+		  .user = row->user,
+		  .object = row->id,
+		  .version = version },
+		{ .field = PLACE_REFRESH_TOKEN,
+		  .tenant = row->tenant,
+		  .user = row->user,
+		  .object = row->id,
+		  .version = version },
+	};
+	scoped(dynbuf_done) struct dynbuf hosts;
+
+	dynbuf_init(&hosts, IPC_HOSTS_MAX);
+	service_hosts(service, &hosts);
+	TRY(dynbuf_err(&hosts));
+	return ask_adopt(flow, RECEIVER_COURIER, answer->reply.capsule, places,
+			 (answer->reply.found & FOUND_REFRESH) != 0 ? 2 : 1, dynbuf_view(&hosts),
+			 done, journey);
+}

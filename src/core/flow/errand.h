@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * errand - a call to a provider as courier takes it: what core/oauth has made
+ * of the service file, with the sealed values that belong into it.
+ */
+
+#include "core/flow/ask.h"
+#include "core/oauth/provider.h"
+#include "core/oauth/reply.h"
+
+struct errand {
+	struct provider_call call;
+	struct dynbuf headers, placements, cuts;
+	struct ask_item items[IPC_ITEMS_MAX];
+	size_t items_n;
+};
+
+void errand_done(struct errand *errand);
+
+/* Who may be asked for, and with which secrets; each value is NULL or empty where there is none. */
+struct errand_secrets {
+	const struct client_row *client;
+	const struct connection_row *connection;
+};
+
+/* Turns @errand->call into the rest; then ask_begin() by errand_begin().
+ * ERR_CONFLICT: a secret that the call needs is not there. */
+must_check enum err errand_pack(struct errand *errand, const struct errand_secrets *secrets);
+
+/* Stages it. @attempt none: courier does not keep the answer. The errors of ask_begin(). */
+must_check enum err errand_begin(struct flow *flow, const struct errand *errand, struct id attempt,
+				 const struct ipc_record *record, ask_done_fn done, void *journey);
+
+/* The answer in the terms of reply.h. @asked: the scopes an answer without scope means. */
+void errand_reply(const struct service *service, const struct ask_answer *answer, bool refresh,
+		  struct bytes asked, usec_t now, struct reply *ret);
+
+/* Where the tokens of a connection may go, sealed in: see service_hosts().
+ * Seals the found tokens of @answer for the connection's @version. */
+must_check enum err errand_adopt(struct flow *flow, const struct service *service,
+				 const struct ask_answer *answer, const struct connection_row *row,
+				 uint64_t version, adopt_done_fn done, void *journey);

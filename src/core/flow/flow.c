@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/flow/flow.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "core/flow/compiled.h"
+#include "crypto/crypto.h"
+
+struct op {
+	enum flow_peer peer;
+	flow_reply_fn fn;
+	void *ctx;
+};
+
+/* What waits for one append. */
+struct appending {
+	struct call *call;
+	struct id event;
+	bool outbox;
+};
+
+static void on_appended(struct flow *flow, void *ctx, const struct frame *frame);
+
+static void appending_undo(struct appending *appending)
+{
+	if (appending->call != NULL)
+		appending->call->events_waiting--;
+	free(appending);
+}
+
+enum err flow_init(struct flow *flow)
+{
+	for (size_t i = 0; i < PEER_COUNT; i++)
+		dynbuf_init(&flow->staged[i], FLOW_STAGED_MAX);
+	map_init(&flow->ops, FLOW_OPS_MAX);
+	map_init(&flow->calls, FLOW_OPS_MAX);
+	map_init(&flow->refreshing, FLOW_OPS_MAX);
+	flow->started = clock_boot();
+	/* A courier that outlived the last core may still answer its ids: begin elsewhere. */
+	rng_fill((uint8_t *)&flow->next_op, sizeof flow->next_op);
+	return compiled_new(&flow->compiled);
+}
+
+void flow_done(struct flow *flow)
+{
+	for (size_t i = 0; i < PEER_COUNT; i++)
+		dynbuf_done(&flow->staged[i]);
+	size_t at = 0;
+	for (struct op *op; (op = map_next(&flow->ops, &at)) != NULL;)
+		free(op);
+	map_done(&flow->ops);
+	map_done(&flow->calls);
+	map_done(&flow->refreshing);
+	compiled_free(&flow->compiled);
+	wipe(flow->text_key, sizeof flow->text_key);
+}
+
+void flow_batch_begin(struct flow *flow)
+{
+	flow->now = clock_wall();
+	flow->boot = clock_boot();
+	flow->batch_writes = 0;
+	flow->count[COUNT_BATCHES]++;
+}
+
+void flow_request_begin(struct flow *flow)
+{
+	for (size_t i = 0; i < PEER_COUNT; i++)
+		flow->marks[i] = flow->staged[i].n;
+	flow->request_ops_n = 0;
+}
+
+void flow_request_undo(struct flow *flow)
+{
+	for (size_t i = 0; i < PEER_COUNT; i++) {
+		flow->staged[i].n = flow->marks[i];
+		flow->staged[i].err = OK;
+	}
+	for (size_t i = 0; i < flow->request_ops_n; i++) {
+		struct op *op = map_del(&flow->ops, flow->request_ops[i]);
+		if (op != NULL && op->fn == on_appended)
+			appending_undo(op->ctx);
+		free(op);
+	}
+	flow->request_ops_n = 0;
+}
+
+enum err flow_expect(struct flow *flow, enum flow_peer peer, flow_reply_fn fn, void *ctx,
+		     uint64_t *ret_id)
+{
+	if (flow->request_ops_n == FLOW_REQUEST_OPS)
+		return ERR_OVERLOADED;
+	struct op *op = malloc(sizeof *op);
+	if (op == NULL)
+		return FAULT_NOMEM;
+	*op = (struct op){ peer, fn, ctx };
+	if (++flow->next_op == 0)
+		flow->next_op = 1;
+	const enum err err = map_put(&flow->ops, flow->next_op, op);
+	if (err != OK) {
+		free(op);
+		return err == ERR_TOO_LARGE ? ERR_OVERLOADED : err;
+	}
+	flow->request_ops[flow->request_ops_n++] = flow->next_op;
+	*ret_id = flow->next_op;
+	return OK;
+}
+
+bool flow_reply(struct flow *flow, const struct frame *frame)
+{
+	struct op *op = frame->id == 0 ? NULL : map_del(&flow->ops, frame->id);
+
+	if (op == NULL)
+		return false;
+	const struct op taken = *op;
+	free(op);
+	taken.fn(flow, taken.ctx, frame);
+	return true;
+}
+
+void flow_peer_died(struct flow *flow, enum flow_peer peer)
+{
+	/* Telling one may begin others: collect first, for the map must not change meanwhile. */
+	uint64_t *dead = calloc(flow->ops.n + 1, sizeof *dead);
+	size_t n = 0;
+
+	for (size_t i = 0; dead != NULL && i < flow->ops.room; i++) {
+		const struct op *op = flow->ops.slots[i].value;
+		if (flow->ops.slots[i].key != 0 && op->peer == peer)
+			dead[n++] = flow->ops.slots[i].key;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct op *op = map_del(&flow->ops, dead[i]);
+		if (op == NULL)
+			continue;
+		flow_request_begin(flow);
+		op->fn(flow, op->ctx, NULL);
+		free(op);
+	}
+	free(dead);
+}
+
+static void call_event_durable(struct flow *flow, struct call *call, enum err err);
+
+static void on_appended(struct flow *flow, void *ctx, const struct frame *frame)
+{
+	struct appending *appending = ctx;
+	struct ipc_keeper_refused refused = { .err = ERR_OVERLOADED };
+	enum err err = OK;
+
+	if (frame == NULL || frame->type != IPC_TYPE_appended) {
+		if (frame == NULL || ipc_keeper_refused_decode(frame->payload, &refused) != OK)
+			refused.err = ERR_SERVER;
+		err = (enum err)refused.err;
+	}
+	if (err == OK && appending->outbox && store_outbox_del(flow->store, appending->event) != OK)
+		log_error("an event stays in the outbox although it is in the log");
+	if (appending->call != NULL)
+		call_event_durable(flow, appending->call, err);
+	free(appending);
+}
+
+static enum err stage_append(struct flow *flow, struct call *call, struct id event,
+			     struct bytes record, bool outbox)
+{
+	struct appending *appending = malloc(sizeof *appending);
+	uint64_t id;
+
+	if (appending == NULL)
+		return FAULT_NOMEM;
+	*appending = (struct appending){ call, event, outbox };
+	const enum err err = flow_expect(flow, PEER_KEEPER, on_appended, appending, &id);
+	if (err != OK) {
+		free(appending);
+		return err;
+	}
+	const struct ipc_append append = { .record = record };
+	FRAME_PUT(&flow->staged[PEER_KEEPER], id, append, &append);
+	if (call != NULL)
+		call->events_waiting++;
+	flow->count[COUNT_EVENTS]++;
+	return dynbuf_err(&flow->staged[PEER_KEEPER]);
+}
+
+static enum err event_put(struct flow *flow, struct call *call, struct ipc_record *record,
+			  bool outbox)
+{
+	struct dynbuf encoded;
+
+	if (id_none(record->event))
+		record->event = id_new();
+	dynbuf_init(&encoded, IPC_RECORD_MAX);
+	ipc_record_encode(record, &encoded);
+	enum err err = dynbuf_err(&encoded);
+	if (err == OK && outbox)
+		err = store_outbox_put(flow->store, record->event, dynbuf_view(&encoded));
+	if (err == OK)
+		err = stage_append(flow, call, record->event, dynbuf_view(&encoded), outbox);
+	dynbuf_done(&encoded);
+	return err;
+}
+
+enum err flow_meta(struct flow *flow, const char *name, uint64_t *ret)
+{
+	const enum err err = store_meta_get(flow->store, name, ret);
+
+	if (err == ERR_NOT_FOUND)
+		*ret = 0;
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
+enum err flow_event(struct flow *flow, struct call *call, struct ipc_record *record)
+{
+	/* Counted in the transaction that it belongs to: a database that was put back has counted
+	 * less than the log knows of. */
+	TRY(flow_meta(flow, "changes", &record->change));
+	TRY(store_meta_put(flow->store, "changes", ++record->change));
+	return event_put(flow, call, record, true);
+}
+
+enum err flow_note(struct flow *flow, struct call *call, struct ipc_record *record)
+{
+	return event_put(flow, call, record, false);
+}
+
+static enum err resend_one(void *ctx, const struct outbox_row *row)
+{
+	struct flow *flow = ctx;
+	bool there = false;
+
+	if (flow->events != NULL)
+		TRY(events_has(flow->events, row->event, &there));
+	if (there)
+		return store_outbox_del(flow->store, row->event);
+	flow->request_ops_n = 0;
+	return stage_append(flow, NULL, row->event, row->record, true);
+}
+
+enum err flow_outbox_resend(struct flow *flow)
+{
+	return store_outbox_list(flow->store, resend_one, flow);
+}
+
+void flow_record(const struct flow *flow, const struct call *call, uint8_t kind, uint8_t outcome,
+		 struct ipc_record *ret)
+{
+	*ret = (struct ipc_record){ .kind = kind, .outcome = outcome, .event = id_new() };
+	ret->tenant = flow->tenant_default;
+	if (call == NULL)
+		return;
+	ret->tenant = call->tenant;
+	ret->actor = call->actor;
+	ret->address = call->address;
+}
+
+static struct id address_pseudonym(const struct flow *flow, struct bytes address)
+{
+	const struct bytes parts[] = { str("valetkey address"), address };
+	uint8_t out[MAC_LEN];
+	struct id id;
+
+	mac(flow->text_key, parts, ARRAY_LEN(parts), out);
+	memcpy(id.b, out, ID_LEN);
+	return id;
+}
+
+/* A call is swept at the end of the batch that brought it or answered it. */
+static void call_list(struct flow *flow, struct call *call)
+{
+	if (call->listed)
+		return;
+	call->listed = true;
+	call->next_in_batch = flow->batch_calls;
+	flow->batch_calls = call;
+}
+
+enum err call_new(struct flow *flow, uint64_t gate_id, const struct ipc_http_request *request,
+		  struct call **ret)
+{
+	struct call *call = calloc(1, sizeof *call);
+
+	if (call == NULL)
+		return FAULT_NOMEM;
+	call->gate_id = gate_id;
+	call->request = *request;
+	call->tenant = flow->tenant_default;
+	call->address = address_pseudonym(flow, request->address);
+	call->came = flow->boot;
+	dynbuf_init(&call->headers, IPC_HEADERS_MAX);
+	dynbuf_init(&call->body, IPC_ANSWER_MAX);
+	const enum err err = map_put(&flow->calls, gate_id, call);
+	if (err != OK) {
+		free(call);
+		return err == ERR_TOO_LARGE ? ERR_OVERLOADED : err;
+	}
+	call_list(flow, call);
+	flow->count[COUNT_REQUESTS]++;
+	*ret = call;
+	return OK;
+}
+
+enum err call_keep(struct call *call)
+{
+	struct dynbuf copy;
+
+	if (call->kept != NULL)
+		return OK;
+	dynbuf_init(&copy, IPC_FRAME_MAX);
+	ipc_http_request_encode(&call->request, &copy);
+	enum err err = dynbuf_err(&copy);
+	if (err == OK)
+		err = buf_dup(dynbuf_view(&copy), &call->kept);
+	dynbuf_done(&copy);
+	return err != OK ? err : ipc_http_request_decode(buf_bytes(call->kept), &call->request);
+}
+
+static void call_free(struct call *call)
+{
+	dynbuf_done(&call->headers);
+	dynbuf_done(&call->body);
+	buf_free(&call->kept);
+	buf_free(&call->capsule);
+	if (call->mine != NULL)
+		wipe(call->mine, call->mine_n);
+	free(call->mine);
+	free(call->detail);
+	free(call);
+}
+
+void call_header(struct call *call, const char *name, struct bytes value)
+{
+	ipc_headers_add(&call->headers, name, value);
+}
+
+void call_reset(struct call *call)
+{
+	dynbuf_reset(&call->headers);
+	dynbuf_reset(&call->body);
+	buf_free(&call->capsule);
+	call->capsule_at = 0;
+}
+
+static void call_send(struct flow *flow, struct call *call)
+{
+	struct ipc_http_response response = {
+		.status = (uint16_t)call->status,
+		.headers = dynbuf_view(&call->headers),
+		.body = dynbuf_view(&call->body),
+		.capsule = buf_bytes(call->capsule),
+		.capsule_at = call->capsule_at,
+	};
+
+	call->sent = true;
+	if (call->gate_id == 0)
+		return;
+	if (dynbuf_err(&call->headers) != OK || dynbuf_err(&call->body) != OK)
+		response = (struct ipc_http_response){ .status = 500 };
+	FRAME_PUT(&flow->staged[PEER_GATE], call->gate_id, http_response, &response);
+	(void)map_del(&flow->calls, call->gate_id);
+}
+
+void call_answer(struct flow *flow, struct call *call, unsigned status)
+{
+	call->status = status;
+	call->answered = true;
+	if (call->events_waiting == 0)
+		call_send(flow, call);
+	call_list(flow, call);
+}
+
+static void call_event_durable(struct flow *flow, struct call *call, enum err err)
+{
+	call->events_waiting--;
+	if (err != OK && call->answered && !call->sent) {
+		call_reset(call);
+		call_header(call, "retry-after", str("5"));
+		call->status = (unsigned)err_row(err)->status;
+	}
+	if (call->events_waiting > 0 || !call->answered || call->sent)
+		return;
+	call_send(flow, call);
+	call_list(flow, call);
+}
+
+void call_gone(struct flow *flow, uint64_t gate_id)
+{
+	struct call *call = gate_id == 0 ? NULL : map_del(&flow->calls, gate_id);
+
+	if (call != NULL)
+		call->gate_id = 0;
+}
+
+void calls_gone(struct flow *flow)
+{
+	size_t at = 0;
+
+	for (struct call *call; (call = map_next(&flow->calls, &at)) != NULL;)
+		call->gate_id = 0;
+	map_done(&flow->calls);
+	map_init(&flow->calls, FLOW_OPS_MAX);
+}
+
+void call_sweep(struct flow *flow)
+{
+	struct call *next;
+
+	for (struct call *call = flow->batch_calls; call != NULL; call = next) {
+		next = call->next_in_batch;
+		call->listed = false;
+		if (call->sent && call->events_waiting == 0)
+			call_free(call);
+	}
+	flow->batch_calls = NULL;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * flow - the journeys, and the batch they travel in.
+ *
+ *  1. All code of core runs inside the transaction of the current batch. What
+ *     it sends (to gate, keeper, courier) is staged and leaves only after the
+ *     commit, in the order it was staged.
+ *  2. A change and its event are committed together: flow_event() puts the
+ *     record into the outbox and stages its append. The answer to the client
+ *     waits until keeper has said that every event of its call is durable.
+ *  3. What needs the outside world is cut in two: a part that decides and
+ *     stages, and a part that settles when the reply comes. The reply finds its
+ *     part by the frame's id (flow_expect).
+ *  4. A request that fails is taken back alone (savepoint), with what it staged.
+ */
+
+#include "base/dynbuf.h"
+#include "base/map.h"
+#include "base/secret.h"
+#include "core/store/events.h"
+#include "core/store/store.h"
+#include "ipc/ipc.h"
+#include "model/event.h"
+
+struct flow;
+struct call;
+struct catalog;
+struct compiled;
+
+enum flow_peer { PEER_GATE, PEER_KEEPER, PEER_COURIER, PEER_COUNT };
+
+enum {
+	FLOW_OPS_MAX = 65536,
+	FLOW_REQUEST_OPS = 32,
+	FLOW_STAGED_MAX = 64 * 1024 * 1024,
+	TENANT_NAME_MAX = 64,
+};
+
+struct flow_settings {
+	char issuer[512]; /* ends with a slash */
+	bool https;
+};
+
+/* A reply to something that was asked; @frame is NULL when the peer died with it. */
+typedef void (*flow_reply_fn)(struct flow *flow, void *ctx, const struct frame *frame);
+
+struct flow {
+	struct store *store;
+	struct events *events; /* this thread's reader of the projection; NULL while it is built */
+	struct catalog *catalog;
+	struct compiled *compiled;
+	struct flow_settings settings;
+	struct id tenant_default;
+	uint64_t generation;
+	uint8_t text_key[32];
+	struct ipc_keeper_state keeper; /* as last heard */
+	int state_dir, log_dir;
+
+	usec_t now, boot; /* of the batch: wall and boot clock */
+	usec_t started;	  /* boot clock */
+	struct dynbuf staged[PEER_COUNT];
+	size_t marks[PEER_COUNT];
+	uint64_t request_ops[FLOW_REQUEST_OPS];
+	size_t request_ops_n;
+
+	struct map ops;		  /* frame id → what waits for the reply */
+	struct map calls;	  /* gate's id → call under way */
+	struct map refreshing;	  /* low half of the connection's id → refresh under way */
+	struct call *batch_calls; /* calls that came with this batch */
+	uint64_t next_op;
+	uint64_t batch_writes; /* settled steps in this batch whose loss would matter */
+	uint64_t count[16];    /* enum flow_counter */
+};
+
+enum flow_counter {
+	COUNT_REQUESTS,
+	COUNT_EXCHANGES,
+	COUNT_DENIALS,
+	COUNT_REFRESHES,
+	COUNT_REFRESH_FAILURES,
+	COUNT_CONNECTS,
+	COUNT_EVENTS,
+	COUNT_BATCHES,
+	COUNT_AUTH_FAILED,
+};
+
+/* Answers and stops waiting: called by the journey when it knows how it went. @result is of the
+ * journey's own type, NULL unless @err is OK. */
+typedef void (*call_done_fn)(struct flow *flow, struct call *call, enum err err,
+			     const void *result);
+
+/* One HTTP request on its way through core. */
+struct call {
+	uint64_t gate_id; /* 0: the client has gone */
+	struct call *next_in_batch;
+	struct ipc_http_request request; /* borrowed from the frame until keep() */
+	struct buf *kept;
+	struct id tenant, actor;
+	struct id address; /* keyed pseudonym of the client's address */
+	usec_t came;	   /* boot clock */
+	call_done_fn done;
+	void *mine; /* the journey's own; wiped and freed with the call */
+	size_t mine_n;
+	char *detail; /* what is wrong with a file that came, for the problem document */
+	unsigned events_waiting;
+	bool answered, sent, listed;
+	unsigned status;
+	struct dynbuf headers, body;
+	struct buf *capsule;
+	uint32_t capsule_at;
+};
+
+must_check enum err flow_init(struct flow *flow);
+void flow_done(struct flow *flow);
+
+/* Around each batch and each request in it. */
+void flow_batch_begin(struct flow *flow);
+void flow_request_begin(struct flow *flow);
+/* Takes back what the request staged and expected. */
+void flow_request_undo(struct flow *flow);
+
+/* Registers who takes the reply and answers the id to send. FAULT_NOMEM, ERR_OVERLOADED */
+must_check enum err flow_expect(struct flow *flow, enum flow_peer peer, flow_reply_fn fn, void *ctx,
+				uint64_t *ret_id);
+/* Gives a reply to who waits for it; false if nobody does. */
+bool flow_reply(struct flow *flow, const struct frame *frame);
+/* Everyone who waits for @peer is told that it died. */
+void flow_peer_died(struct flow *flow, enum flow_peer peer);
+
+/* A named number of the store; 0 where it was never set. ERR_FORGED */
+must_check enum err flow_meta(struct flow *flow, const char *name, uint64_t *ret);
+
+/* Commits @record with the transaction (outbox) and stages its append; @call's answer waits for it.
+ * @call may be NULL. Fills event, tenant (where none) and address. ERR_OVERLOADED */
+must_check enum err flow_event(struct flow *flow, struct call *call, struct ipc_record *record);
+/* The same without the outbox, for what changed nothing: a denial. */
+must_check enum err flow_note(struct flow *flow, struct call *call, struct ipc_record *record);
+/* Stages the appends of what a crash or a full disk has left in the outbox. */
+must_check enum err flow_outbox_resend(struct flow *flow);
+/* Fills what every record of a call shares. */
+void flow_record(const struct flow *flow, const struct call *call, uint8_t kind, uint8_t outcome,
+		 struct ipc_record *ret);
+
+/* A new call for a frame from gate. */
+must_check enum err call_new(struct flow *flow, uint64_t gate_id,
+			     const struct ipc_http_request *request, struct call **ret);
+/* Copies the request so that it outlives the batch; called by what will answer later. */
+must_check enum err call_keep(struct call *call);
+void call_header(struct call *call, const char *name, struct bytes value);
+/* The answer is complete: it leaves when the events of the call are durable. */
+void call_answer(struct flow *flow, struct call *call, unsigned status);
+/* Forgets an answer in the making. */
+void call_reset(struct call *call);
+/* The client went away. */
+void call_gone(struct flow *flow, uint64_t gate_id);
+/* Gate died: no answer of before is wanted. */
+void calls_gone(struct flow *flow);
+/* Frees calls of the batch that are answered and sent. Called after the commit. */
+void call_sweep(struct flow *flow);
