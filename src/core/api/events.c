@@ -7,6 +7,7 @@
 
 #include "core/api/reply.h"
 #include "core/flow/chores.h"
+#include "core/flow/rewrap.h"
 
 enum { CHECKPOINT_MAX = 4096 };
 
@@ -154,6 +155,13 @@ enum err get_keys(struct flow *flow, struct call *call, const struct api_in *in)
 		json_string(flow->keeper.state == KEEPER_UNSEALED ? "unsealed" : "sealed"));
 	set_int(o, "root_version", flow->keeper.root_version);
 	set_int(o, "generation", flow->generation);
+	json_t *rewrap = json_object();
+	bool left;
+	uint64_t done;
+	rewrap_progress(flow, &done, &left);
+	set_int(rewrap, "done", done);
+	json_object_set_new(rewrap, "left", json_boolean(left));
+	json_object_set_new(o, "rewrap", rewrap);
 	reply_json(flow, call, 200, o);
 	return OK;
 }

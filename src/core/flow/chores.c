@@ -10,8 +10,9 @@
 #include "core/flow/ask.h"
 #include "core/flow/connections.h"
 #include "core/flow/refresh.h"
+#include "core/flow/rewrap.h"
 
-enum { OUTBOX_EVERY_S = 5, REVOKE_EVERY_S = 5, REWRAP_AT_ONCE = 100 };
+enum { OUTBOX_EVERY_S = 5, REVOKE_EVERY_S = 5, KEEP_ALIVE_EVERY_S = 60 };
 
 enum err chores_start(struct flow *flow)
 {
@@ -31,6 +32,17 @@ static enum err revoke_due(void *ctx, const struct connection_row *row)
 	return OK;
 }
 
+/* A rotating grant that nobody uses would die of idleness: one that ended a day ago is renewed. */
+static enum err keep_alive(void *ctx, const struct connection_row *row)
+{
+	struct flow *flow = ctx;
+
+	/* One that cannot be begun now is due again in a minute. */
+	if (row->refresh.n > 0 && row->refresh_at <= flow->now)
+		err_ignore(refresh_join(flow, row, NULL, NULL));
+	return OK;
+}
+
 static bool every(const struct flow *flow, usec_t seconds)
 {
 	return (flow->boot - flow->started) / USEC_PER_S % seconds == 0;
@@ -45,6 +57,11 @@ void chores_tick(struct flow *flow)
 	if (err == OK && every(flow, REVOKE_EVERY_S))
 		err = store_connection_due(flow->store, DUE_REVOKE, flow->now, 16, revoke_due,
 					   flow);
+	if (err == OK && every(flow, KEEP_ALIVE_EVERY_S))
+		err = store_connection_due(flow->store, DUE_REFRESH_SOON,
+					   flow->now - 24 * 3600 * USEC_PER_S, 16, keep_alive,
+					   flow);
+	rewrap_tick(flow);
 	if (err != OK)
 		log_warn("a chore failed: %s", err_row(err)->name);
 }
@@ -72,10 +89,8 @@ static void on_rotated(struct flow *flow, void *ctx, const struct frame *frame)
 	record.object = rotation.tenant;
 	record.version = done.key_version;
 	enum err err = flow_event(flow, call, &record);
-	/* The sweep starts where it ended: at nothing. It goes on with each tick until it is
-	 * through. */
 	if (err == OK)
-		err = store_meta_put(flow->store, "rewrap", 1);
+		err = rewrap_mark(flow);
 	call->done(flow, call, err, &done.key_version);
 }
 

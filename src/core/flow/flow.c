@@ -52,6 +52,7 @@ void flow_done(struct flow *flow)
 	map_done(&flow->ops);
 	map_done(&flow->calls);
 	map_done(&flow->refreshing);
+	free(flow->rewrap);
 	compiled_free(&flow->compiled);
 	wipe(flow->text_key, sizeof flow->text_key);
 }

@@ -26,7 +26,7 @@
 
 struct flow;
 struct call;
-struct catalog;
+struct rewrap;
 struct compiled;
 
 enum flow_peer { PEER_GATE, PEER_KEEPER, PEER_COURIER, PEER_COUNT };
@@ -49,7 +49,6 @@ typedef void (*flow_reply_fn)(struct flow *flow, void *ctx, const struct frame *
 struct flow {
 	struct store *store;
 	struct events *events; /* this thread's reader of the projection; NULL while it is built */
-	struct catalog *catalog;
 	struct compiled *compiled;
 	struct flow_settings settings;
 	struct id tenant_default;
@@ -68,6 +67,7 @@ struct flow {
 	struct map ops;		  /* frame id → what waits for the reply */
 	struct map calls;	  /* gate's id → call under way */
 	struct map refreshing;	  /* low half of the connection's id → refresh under way */
+	struct rewrap *rewrap;	  /* the sweep under way, or NULL */
 	struct call *batch_calls; /* calls that came with this batch */
 	uint64_t next_op;
 	uint64_t batch_writes; /* settled steps in this batch whose loss would matter */
