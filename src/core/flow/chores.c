@@ -17,9 +17,10 @@ enum { OUTBOX_EVERY_S = 5, REVOKE_EVERY_S = 5, KEEP_ALIVE_EVERY_S = 60 };
 enum err chores_start(struct flow *flow)
 {
 	struct ipc_record record;
+	struct tenant_row tenant;
 
-	TRY(store_tenant_find(flow->store, str("default"),
-			      &(struct tenant_row){ .id = flow->tenant_default }));
+	TRY(store_tenant_find(flow->store, str("default"), &tenant));
+	flow->tenant_default = tenant.id;
 	flow_request_begin(flow);
 	TRY(flow_outbox_resend(flow));
 	flow_record(flow, NULL, EVENT_start, OUTCOME_OK, &record);
