@@ -57,7 +57,7 @@ static bool hold(struct call *call, usec_t due, unsigned status, const char *typ
 	return false;
 }
 
-void call_gone(struct box *box, struct httpd_request *request)
+void call_left(struct box *box, struct httpd_request *request)
 {
 	for (size_t i = 0; i < CALL_HELD_MAX; i++) {
 		if (box->held[i].request == request)

@@ -70,7 +70,7 @@ void call_refuse(struct call *call, unsigned status, const char *error);
 /* Does what is armed for @endpoint. True: the request is dealt with. */
 bool call_fault(struct call *call, enum fault_endpoint endpoint);
 /* The client of @request went away. */
-void call_gone(struct box *box, struct httpd_request *request);
+void call_left(struct box *box, struct httpd_request *request);
 /* Answers what is due; for the timer. */
 void call_due(void *box);
 

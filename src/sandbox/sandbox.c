@@ -256,7 +256,7 @@ static void on_request(void *ctx, struct httpd_request *request)
 
 static void on_gone(void *ctx, struct httpd_request *request)
 {
-	call_gone(ctx, request);
+	call_left(ctx, request);
 }
 
 /* "127.0.0.1:7071" or "[::1]:7071"; loopback only. */
