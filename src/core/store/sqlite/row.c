@@ -282,6 +282,10 @@ static enum err read_column(struct store *store, sqlite3_stmt *statement, int i,
 		if (b.n != column->size)
 			return ERR_FORGED;
 		memmove(row + column->at, b.p, b.n);
+		/* Zeros in place of NULL: one value, and one way to write it. */
+		if (column->type == COLUMN_OPT && !null &&
+		    id_none(*(const struct id *)(const void *)(row + column->at)))
+			return ERR_FORGED;
 	}
 	if (column->type != COLUMN_HASHED)
 		message_bytes(store, column->type, b);

@@ -100,7 +100,8 @@ void store_close(struct store **storep)
 	db_close(&store->db);
 	secret_free(&store->keys);
 	arena_done(&store->arena);
-	wipe(store->scratch.p, store->scratch.n);
+	if (store->scratch.n > 0)
+		wipe(store->scratch.p, store->scratch.n);
 	dynbuf_done(&store->scratch);
 	if (store->lock >= 0)
 		close(store->lock);
