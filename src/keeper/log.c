@@ -24,8 +24,15 @@ enum {
 	FRONTIER_MAX = FRONTIER_FIXED + MERKLE_LEVELS * SHA256_LEN + NOTE_MAX,
 };
 
+enum { HEADS_MAX = 2 };
+
 struct log {
 	int dir, witness, fd;
+	struct log_head {
+		uint64_t size;
+		uint8_t root[SHA256_LEN];
+	} heads[HEADS_MAX]; /* signed before: what is read at start has to continue them */
+	size_t heads_n;
 	struct merkle tree, durable_tree;
 	usec_t time, durable_time;
 	uint64_t change, durable_change; /* the highest that a record named */
@@ -118,6 +125,20 @@ static void change_seen(struct log *log, uint64_t change)
 		log->change = change;
 }
 
+static bool heads_hold(const struct log *log)
+{
+	uint8_t root[SHA256_LEN];
+
+	for (size_t i = 0; i < log->heads_n; i++) {
+		if (log->heads[i].size != log->tree.size)
+			continue;
+		merkle_root(&log->tree, root);
+		if (memcmp(root, log->heads[i].root, sizeof root) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* Takes whole lines of the open segment from segment_bytes on. *@ret_rest: bytes after the last. */
 static enum err segment_follow(struct log *log, size_t *ret_rest)
 {
@@ -140,6 +161,8 @@ static enum err segment_follow(struct log *log, size_t *ret_rest)
 			merkle_leaf(line, leaf);
 			merkle_append(&log->tree, leaf);
 			log->segment_bytes += line.n + 1;
+			if (!heads_hold(log))
+				return ERR_ROLLBACK;
 		}
 		if (n == 0 || rest.n == room->n) {
 			*ret_rest = rest.n;
@@ -234,6 +257,39 @@ static enum err frontier_load(struct log *log)
 	return (uint64_t)st.st_size < log->segment_bytes ? ERR_ROLLBACK : OK;
 }
 
+/* The frontier may be gone, or be of another day; a checkpoint says so, here or at the witness. */
+static enum err head_load(struct log *log, int dir)
+{
+	scoped(buf_free) struct buf *file = NULL;
+	struct log_head *head = &log->heads[log->heads_n];
+
+	const enum err err = file_read(dir, "checkpoint", NOTE_MAX, &file);
+	if (err == ERR_NOT_FOUND)
+		return OK;
+	if (err == ERR_TOO_LARGE)
+		return ERR_ROLLBACK;
+	TRY(err);
+	if (note_parse(&log->key, buf_bytes(file), &head->size, head->root) != OK)
+		return ERR_ROLLBACK;
+	log->heads_n++;
+	return OK;
+}
+
+static enum err log_read(struct log *log)
+{
+	TRY(head_load(log, log->dir));
+	if (log->witness >= 0)
+		TRY(head_load(log, log->witness));
+	TRY(frontier_load(log));
+	if (!heads_hold(log))
+		return ERR_ROLLBACK;
+	TRY(log_follow(log));
+	for (size_t i = 0; i < log->heads_n; i++)
+		if (log->heads[i].size > log->tree.size)
+			return ERR_ROLLBACK;
+	return OK;
+}
+
 static void log_settled(struct log *log)
 {
 	log->durable_tree = log->tree;
@@ -255,9 +311,7 @@ enum err log_open(int dir, int witness, const uint8_t seed[static SIGN_SEED_LEN]
 	dynbuf_init(&log->batch, BATCH_MAX);
 	sign_keypair(seed, public, log->secret);
 	note_key_init(&log->key, public);
-	enum err err = frontier_load(log);
-	if (err == OK)
-		err = log_follow(log);
+	const enum err err = log_read(log);
 	log_settled(log);
 	if (err != OK && err != ERR_ROLLBACK) {
 		log_close(&log);
@@ -272,7 +326,7 @@ enum err log_accept(struct log *log)
 {
 	memset(&log->tree, 0, sizeof log->tree);
 	log->segment = log->segment_bytes = 0;
-	log->checkpoint_size = 0;
+	log->checkpoint_size = log->heads_n = 0;
 	TRY(log_follow(log));
 	log_settled(log);
 	return OK;

@@ -17,7 +17,7 @@
  *   checkpoint                     C2SP signed note: origin, size, root
  *   frontier                       the same note and the state to go on from, for a quick start:
  *                                  "vklogf\0" version(1) size(8) segment(8) bytes(8) time(8)
- * change(8) count(1) hashes(32 each) note
+ *                                  change(8) count(1) hashes(32 each) note
  */
 
 #include "base/clock.h"
@@ -29,8 +29,8 @@ struct log;
 
 /* Opens or begins the log beneath @dir, resumes from the frontier and checks the tail. A half
  * written last line is cut off. @witness: a directory for a copy of each checkpoint, or -1.
- * ERR_ROLLBACK: it is shorter than, or not what, the last checkpoint says; *@ret is then set and
- * only log_accept() may follow. FAULT_SYSTEM, FAULT_SYNC. */
+ * ERR_ROLLBACK: it is shorter than, or not what, the last checkpoint says, here or there; *@ret is
+ * then set and only log_accept() may follow. FAULT_SYSTEM, FAULT_SYNC. */
 must_check enum err log_open(int dir, int witness, const uint8_t seed[static SIGN_SEED_LEN],
 			     struct log **ret);
 void log_close(struct log **logp);

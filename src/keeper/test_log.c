@@ -152,6 +152,70 @@ static void a_log_shorter_than_its_checkpoint_is_a_rollback(void **state)
 	assert_int_equal(append(), 4);
 }
 
+/* Without a frontier all of it is read again, and the checkpoint still says what it was. */
+static void a_log_cut_or_edited_is_noticed_without_its_frontier(void **state)
+{
+	scoped(buf_free) struct buf *file = NULL;
+	const char name[] = "00000000000000000000.jsonl";
+
+	(void)state;
+	fill(1, 4);
+	const struct log_state four = now();
+	fill(1, 1);
+	assert_int_equal(log_checkpoint(log_, true), OK);
+	fill(1, 2);
+	assert_int_equal(file_read(dir, name, 100000, &file), OK);
+	log_close(&log_);
+	assert_int_equal(unlinkat(dir, "frontier", 0), 0);
+	assert_int_equal(log_open(dir, -1, seed, &log_), OK);
+	assert_int_equal(now().size, 7);
+	log_close(&log_);
+	assert_int_equal(file_replace(dir, name, (struct bytes){ file->p, four.segment_bytes }),
+			 OK);
+	assert_int_equal(log_open(dir, -1, seed, &log_), ERR_ROLLBACK);
+	log_close(&log_);
+	uint8_t *status = memmem(file->p, file->n, "github", 6);
+	status[1] = 'o';
+	assert_int_equal(file_replace(dir, name, buf_bytes(file)), OK);
+	assert_int_equal(log_open(dir, -1, seed, &log_), ERR_ROLLBACK);
+	assert_int_equal(log_accept(log_), OK);
+	assert_int_equal(now().size, 7);
+}
+
+/* Log, frontier and checkpoint put back together are noticed by who kept a newer checkpoint. */
+static void a_log_put_back_whole_is_noticed_by_its_witness(void **state)
+{
+	static const char *const names[] = { "00000000000000000000.jsonl", "frontier",
+					     "checkpoint" };
+	struct buf *old[ARRAY_LEN(names)] = { NULL };
+	char witness_name[] = "/tmp/valetkey-witness-XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(witness_name));
+	const int witness = open(witness_name, O_RDONLY | O_DIRECTORY);
+	log_close(&log_);
+	assert_int_equal(log_open(dir, witness, seed, &log_), OK);
+	fill(1, 3);
+	assert_int_equal(log_checkpoint(log_, true), OK);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		assert_int_equal(file_read(dir, names[i], 100000, &old[i]), OK);
+	fill(1, 2);
+	assert_int_equal(log_checkpoint(log_, true), OK);
+	log_close(&log_);
+	assert_int_equal(log_open(dir, witness, seed, &log_), OK);
+	log_close(&log_);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		assert_int_equal(file_replace(dir, names[i], buf_bytes(old[i])), OK);
+		buf_free(&old[i]);
+	}
+	assert_int_equal(log_open(dir, -1, seed, &log_), OK);
+	log_close(&log_);
+	assert_int_equal(log_open(dir, witness, seed, &log_), ERR_ROLLBACK);
+	(void)unlinkat(witness, "checkpoint", 0);
+	close(witness);
+	(void)rmdir(witness_name);
+}
+
 static void a_frontier_of_another_key_or_changed_is_a_rollback(void **state)
 {
 	static const uint8_t other[SIGN_SEED_LEN] = { 10 };
@@ -256,6 +320,8 @@ int main(void)
 		LOG_TEST(it_goes_on_where_it_ended),
 		LOG_TEST(a_torn_last_line_is_cut_off_at_any_byte),
 		LOG_TEST(a_log_shorter_than_its_checkpoint_is_a_rollback),
+		LOG_TEST(a_log_cut_or_edited_is_noticed_without_its_frontier),
+		LOG_TEST(a_log_put_back_whole_is_noticed_by_its_witness),
 		LOG_TEST(a_frontier_of_another_key_or_changed_is_a_rollback),
 		LOG_TEST(a_full_disk_takes_the_batch_back_and_recovers),
 		LOG_TEST(what_would_need_escaping_is_refused),
