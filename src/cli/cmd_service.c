@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cmd.h"
+#include "cli/offline/check.h"
 
 enum { SERVICE_FILE_MAX = 1024 * 1024 };
 
@@ -46,6 +47,31 @@ enum cli_exit cmd_service_show(struct cli *cli)
 			 "client %s --client-id ID --client-secret-file FILE",
 			 cli->line->operand);
 	return done;
+}
+
+enum cli_exit cmd_service_check(struct cli *cli)
+{
+	scoped(buf_free) struct buf *text = NULL;
+	const char *file = cli->line->operand;
+	struct complaint complaint = { { 0 } };
+	char id[CHECK_ID_MAX];
+	size_t tools;
+
+	if (input_text(file, SERVICE_FILE_MAX, &text) != OK)
+		return cmd_usage(cli, "'%s' cannot be read, or is too large for a service file.",
+				 file);
+	const enum err err = check_service(buf_bytes(text), file, &complaint, id, &tools);
+	if (err != OK)
+		return cmd_refuse(cli, "%s",
+				  complaint.text[0] != 0 ? complaint.text : err_row(err)->says);
+	if (cli->json) {
+		scoped(json_free) json_t *result =
+			json_pack("{s:s,s:I}", "id", id, "tools", (json_int_t)tools);
+		show_json(&cli->show, result);
+	} else {
+		fprintf(cli->out, "%s: service '%s' with %zu tools is in order\n", file, id, tools);
+	}
+	return CLI_DONE;
 }
 
 enum cli_exit cmd_service_add(struct cli *cli)

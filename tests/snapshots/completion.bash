@@ -8,9 +8,10 @@ _valetkey() {
 		*' demo '*) known='--help --json --data --tenant --listen --sandbox-listen' ;;
 		*' init '*) known='--help --json --data --tenant --key-file --passphrase-file' ;;
 		*' serve '*) known='--help --json --data --tenant --config --listen --issuer --help-config' ;;
-		'2 service '*) known='list show add client' ;;
+		'2 service '*) known='list show check add client' ;;
 		*' service list') known='--help --json --data --tenant' ;;
 		*' service show') known='--help --json --data --tenant' ;;
+		*' service check') known='--help --json --data --tenant' ;;
 		*' service add') known='--help --json --data --tenant' ;;
 		*' service client') known='--help --json --data --tenant --client-id --client-secret-file' ;;
 		'2 tenant '*) known='create list' ;;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 
 #include "base/dynbuf.h"
 #include "codec/base64.h"
+#include "codec/json.h"
 #include "codec/token.h"
 #include "core/store/store.h"
 #include "crypto/crypto.h"
@@ -147,20 +149,61 @@ static enum err make_state(const struct init_options *options, int state_dir,
 	return err;
 }
 
+static void member(struct dynbuf *out, const char *name, const char *path)
+{
+	char whole[PATH_MAX];
+
+	if (realpath(path, whole) == NULL) /* it was just made */
+		out->err = FAULT_SYSTEM;
+	dynbuf_printf(out, "%s\"%s\":", out->n == 0 ? "{" : ",", name);
+	json_print_string(str(whole), out);
+}
+
+/* Where the operator's two files are, for the parent and the command line. */
+static enum err leave_word(const struct init_options *options, int run_dir)
+{
+	scoped(dynbuf_done) struct dynbuf out;
+
+	dynbuf_init(&out, 64 * 1024);
+	member(&out, "token_file", options->token_file);
+	if (options->passphrase == NULL)
+		member(&out, "key_file", options->key_file);
+	dynbuf_str(&out, "}\n");
+	TRY(dynbuf_err(&out));
+	return file_replace(run_dir, "client.json", dynbuf_view(&out));
+}
+
+/* The key that checkpoints are signed with: 'audit verify' needs nothing else but the log. */
+static enum err publish_key(const struct keyring *ring, int top_dir)
+{
+	uint8_t public[SIGN_PUBLIC_LEN], private[SIGN_SECRET_LEN], room[2 * SIGN_PUBLIC_LEN + 1];
+	struct dynbuf hex = { .p = room, .room = sizeof room, .max = sizeof room };
+
+	sign_keypair(keyring_log_seed(ring), public, private);
+	wipe(private, sizeof private);
+	hex_print((struct bytes){ public, sizeof public }, &hex);
+	dynbuf_u8(&hex, '\n');
+	return file_replace(top_dir, "log.pub", dynbuf_view(&hex));
+}
+
 enum err init_data(const struct init_options *options)
 {
-	scoped(close_fd) int keys_dir = -1, log_dir = -1, state_dir = -1, run_dir = -1;
+	scoped(close_fd) int top_dir = -1, keys_dir = -1, log_dir = -1, state_dir = -1,
+			     run_dir = -1;
 	scoped(keyring_free) struct keyring *ring = NULL;
 
 	if (init_done(options->data))
 		return ERR_EXISTS;
 	TRY(crypto_init());
+	TRY(open_directory(options->data, "", &top_dir));
 	TRY(open_directory(options->data, "keys", &keys_dir));
 	TRY(open_directory(options->data, "log", &log_dir));
 	TRY(open_directory(options->data, "state", &state_dir));
 	TRY(open_directory(options->data, "run", &run_dir));
 	TRY(make_key(options, keys_dir, &ring));
-	return make_state(options, state_dir, ring);
+	TRY(make_state(options, state_dir, ring));
+	TRY(publish_key(ring, top_dir));
+	return leave_word(options, run_dir);
 }
 
 bool init_done(const char *data)
