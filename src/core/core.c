@@ -124,15 +124,19 @@ static enum err check_rollback(struct core *core)
 {
 	struct flow *flow = &core->flow;
 	const struct ipc_rollback_suspected message = {};
-	uint64_t changes, generation;
+	uint64_t changes, generation, log_size;
 
 	TRY(flow_meta(flow, "changes", &changes));
+	TRY(flow_meta(flow, "log_size", &log_size));
 	TRY(flow_meta(flow, "generation", &generation));
 	const bool accepted = generation != 0 && generation < flow->generation;
-	if (changes < flow->keeper.log_change && !accepted) {
+	const bool log_older = log_size > flow->keeper.log_size;
+	if ((changes < flow->keeper.log_change || log_older) && !accepted) {
 		FRAME_PUT(&flow->staged[PEER_KEEPER], 0, rollback_suspected, &message);
 		return ERR_ROLLBACK;
 	}
+	if (log_older)
+		TRY(store_meta_put(flow->store, "log_size", flow->keeper.log_size));
 	if (changes < flow->keeper.log_change)
 		TRY(store_meta_put(flow->store, "changes", flow->keeper.log_change));
 	return generation == flow->generation
@@ -187,6 +191,18 @@ static void on_keys(struct core *core, const struct frame *frame)
 	core_stop(core, EXIT_UNCERTAIN);
 }
 
+/* What is durable in the log: should less of it be there one day, it was put back. */
+static enum err remember_log(struct core *core)
+{
+	struct flow *flow = &core->flow;
+	uint64_t size;
+
+	TRY(flow_meta(flow, "log_size", &size));
+	return size >= flow->keeper.log_size
+		       ? OK
+		       : store_meta_put(flow->store, "log_size", flow->keeper.log_size);
+}
+
 static void on_keeper_state(struct core *core, const struct frame *frame)
 {
 	struct ipc_keeper_state state;
@@ -196,6 +212,8 @@ static void on_keeper_state(struct core *core, const struct frame *frame)
 	core->flow.keeper = state;
 	if (core->follower != NULL)
 		follower_size(core->follower, state.log_size);
+	if (core->serving && core->in_batch && state.state == KEEPER_UNSEALED)
+		err_ignore(remember_log(core)); /* the next second remembers it */
 	if (core->serving && state.state != KEEPER_UNSEALED) {
 		log_warn("the keeper was sealed");
 		core_stop(core, EXIT_SUCCESS);

@@ -227,9 +227,8 @@ static void on_frame(void *ctx, struct bytes bytes)
 	}
 	if (frame.type == IPC_TYPE_rollback_suspected && keeper->state == KEEPER_UNSEALED) {
 		keeper->state = KEEPER_ROLLBACK;
-		log_error("the database is older than the log: nothing is released until 'valetkey "
-			  "key "
-			  "accept-rollback'");
+		log_error("the database or the log was put back to an earlier state: nothing is "
+			  "released until 'valetkey key accept-rollback'");
 		send_state(keeper, 0);
 		return;
 	}

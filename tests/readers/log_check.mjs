@@ -16,6 +16,17 @@ try {
   const kept = readFileSync(join(dir, 'checkpoint'), 'utf8');
   assert.equal(verifyLog(dir, key, kept).size, 40);
 
+  // docs/PROTOCOL.log.md has every member, in the order of the line.
+  const table = readFileSync(new URL('../../docs/PROTOCOL.log.md', import.meta.url), 'utf8')
+    .split('\n## A line\n')[1].split('\n## ')[0].split('\n').filter((l) => l.startsWith('| `'));
+  const documented = table.flatMap((l) => l.split('|')[1].match(/[a-z_]+/g));
+  const written = new Set(lines.toString().trim().split('\n').flatMap((l) => Object.keys(JSON.parse(l))));
+  assert.deepEqual(documented.filter((name) => written.has(name)), documented);
+  for (const line of lines.toString().trim().split('\n')) {
+    const names = Object.keys(JSON.parse(line));
+    assert.deepEqual(names, documented.filter((name) => names.includes(name)));
+  }
+
   const edited = Buffer.from(lines);
   edited[lines.indexOf('github') + 2] ^= 1;
   writeFileSync(first, edited);

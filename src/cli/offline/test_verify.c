@@ -73,6 +73,7 @@ static void grow(struct log *log, unsigned n)
 			.tool = str("issues.create"),
 			.scopes = str("repo https://a.example/scope:read"),
 			.version = i,
+			.change = i,
 			.policy = UINT64_MAX,
 			.status = 200,
 			.bytes = 10,
