@@ -36,8 +36,9 @@ struct lending_refusal {
 	struct bytes scope;	/* the missing scopes */
 };
 
-/* 6749 5.2: {"error", "error_description", …}. The status is err_row(err)->status, with two
- * exceptions that lending_status() knows: 8693 2.2.2 wants 400 for a bad subject token. */
+/* 6749 5.2: {"error", "error_description", …}; lending_status() is the HTTP status. Both as
+ * errors.def says, but for a bad subject token, which 8693 2.2.2 wants as invalid_request with 400.
+ */
 must_check enum err lending_refusal_print(const struct lending_refusal *refusal,
 					  struct dynbuf *out);
 int lending_status(enum err err);

@@ -82,11 +82,13 @@ must_check enum err provider_call_probe(const struct service *service, const jso
 					struct provider_call *ret);
 
 /* Adds the variables that come from there to the object @variables. ERR_MALFORMED: one is not there
- * or fails its check; then none was added. */
+ * or fails its check; then none was added. The second one also as provider_account_read(). */
 must_check enum err provider_take_redirect(const struct service *service, const struct form *query,
 					   json_t *variables);
 must_check enum err provider_take_discover(const struct service *service, unsigned status,
 					   struct bytes body, json_t *variables);
+must_check enum err provider_take_reply(const struct service *service, const json_t *reply,
+					json_t *variables);
 
 enum { PROVIDER_ACCOUNT_MAX = 256 };
 

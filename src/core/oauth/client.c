@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/oauth/client.h"
+
+#include "codec/base64.h"
+
+static int digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Undoes the form encoding of one part (6749 2.3.1), in place. */
+static enum err decode(uint8_t *p, size_t n, struct bytes *ret)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		uint8_t c = p[i] == '+' ? ' ' : p[i];
+		if (c == '%') {
+			if (i + 2 >= n || digit(p[i + 1]) < 0 || digit(p[i + 2]) < 0)
+				return ERR_INVALID_CLIENT;
+			c = (uint8_t)(digit(p[i + 1]) << 4 | digit(p[i + 2]));
+			i += 2;
+		}
+		if (c < 0x20 || c == 0x7f)
+			return ERR_INVALID_CLIENT;
+		p[to++] = c;
+	}
+	*ret = (struct bytes){ p, to };
+	return OK;
+}
+
+static enum err read_basic(struct bytes value, struct client_proof *ret)
+{
+	struct bytes id, secret;
+	size_t n;
+
+	while (value.n > 0 && value.p[0] == ' ') {
+		value.p++;
+		value.n--;
+	}
+	if (base64_parse(value, ret->room, sizeof ret->room, &n) != OK)
+		return ERR_INVALID_CLIENT;
+	uint8_t *colon = memchr(ret->room, ':', n);
+	if (colon == NULL)
+		return ERR_INVALID_CLIENT;
+	const size_t id_n = (size_t)(colon - ret->room);
+	TRY(decode(ret->room, id_n, &id));
+	TRY(decode(colon + 1, n - id_n - 1, &secret));
+	if (id.n == 0)
+		return ERR_INVALID_CLIENT;
+	ret->id = id;
+	ret->secret = secret;
+	return OK;
+}
+
+static bool is_twice(const struct form *form)
+{
+	return form_count(form, "client_id") > 1 || form_count(form, "client_secret") > 1;
+}
+
+enum err client_proof_read(struct bytes authorization, const struct form *form,
+			   struct client_proof *ret)
+{
+	const struct bytes id = form_find(form, "client_id");
+	const struct bytes secret = form_find(form, "client_secret");
+	const bool assertion = form_count(form, "client_assertion") > 0;
+
+	*ret = (struct client_proof){ .basic = authorization.p != NULL };
+	if (is_twice(form))
+		return ERR_MALFORMED;
+	/* 6749 2.3: one method in each request. */
+	if ((authorization.p != NULL) + (secret.p != NULL) + assertion > 1)
+		return ERR_MALFORMED;
+	if (assertion)
+		return ERR_INVALID_CLIENT;
+	if (authorization.p == NULL) {
+		if (secret.p != NULL && id.n == 0)
+			return ERR_INVALID_CLIENT;
+		ret->id = id.n == 0 ? (struct bytes){ NULL, 0 } : id;
+		ret->secret = secret;
+		return OK;
+	}
+	if (authorization.n < 6 || !bytes_caseis((struct bytes){ authorization.p, 6 }, "Basic "))
+		return ERR_INVALID_CLIENT;
+	authorization.p += 6;
+	authorization.n -= 6;
+	TRY(read_basic(authorization, ret));
+	if (id.p != NULL && !bytes_eq(id, ret->id))
+		return ERR_MALFORMED;
+	return OK;
+}
+
+void client_proof_done(struct client_proof *proof)
+{
+	wipe(proof, sizeof *proof);
+}
