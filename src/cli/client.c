@@ -139,7 +139,8 @@ static enum err find_daemon(struct client *client, const char *data, struct clie
 				"Restart the daemon.");
 	if (token != NULL && token[0] != 0)
 		return take_token(client, str(token), "VALETKEY_TOKEN", why);
-	if (bytes_str(json_str(local, "token_file"), text, sizeof text) != OK)
+	if (json_str(local, "token_file").n == 0 ||
+	    bytes_str(json_str(local, "token_file"), text, sizeof text) != OK)
 		return complain(why, "run/client.json names no token file in", data,
 				"Set VALETKEY_TOKEN.");
 	return take_token_file(client, text, why);

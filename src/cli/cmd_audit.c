@@ -146,22 +146,36 @@ static void show_event(struct cli *cli, const json_t *event)
 		show_row(&cli->show, event, columns, widths, ARRAY_LEN(columns));
 }
 
-static enum cli_exit follow(struct cli *cli, const struct cmd_path *path, uint64_t after)
+/* The log's first record has the number 0, which as a cursor means "from the beginning". */
+static bool is_later(const json_t *event, int64_t than)
+{
+	int64_t seq = 0;
+
+	return json_int(event, "seq", &seq) && seq > than;
+}
+
+static enum cli_exit follow(struct cli *cli, const struct cmd_path *path, int64_t newest)
 {
 	const struct timespec moment = { .tv_sec = FOLLOW_MS / 1000 };
-	struct page page = { .order = "asc", .limit = PAGE, .after = after };
+	struct page page = { .order = "asc", .limit = PAGE };
 	const json_t *event;
 	size_t i;
 
 	for (;;) {
 		scoped(json_free) json_t *items = NULL;
+		page.after = newest < 0 ? 0 : (uint64_t)newest;
 		const enum cli_exit done = get_page(cli, path, &page, &items);
 		if (done != CLI_DONE)
 			return done;
-		json_array_foreach(items, i, event) show_event(cli, event);
+		json_array_foreach(items, i, event)
+		{
+			if (!is_later(event, newest))
+				continue;
+			show_event(cli, event);
+			json_int(event, "seq", &newest);
+		}
 		if (fflush(cli->out) != 0)
 			return cmd_refuse(cli, "The output could not be written.");
-		page.after = last_seq(items, page.after);
 		if (json_array_size(items) < PAGE)
 			nanosleep(&moment, NULL);
 	}
@@ -182,9 +196,9 @@ enum cli_exit cmd_audit_tail(struct cli *cli)
 		show_event(cli, json_array_get(items, i - 1));
 	if (!cmd_has(cli, OPTION_FOLLOW))
 		return CLI_DONE;
-	int64_t newest = 0;
+	int64_t newest = -1;
 	json_int(json_array_get(items, 0), "seq", &newest);
-	return follow(cli, &path, newest < 0 ? 0 : (uint64_t)newest);
+	return follow(cli, &path, newest);
 }
 
 enum cli_exit cmd_audit_search(struct cli *cli)

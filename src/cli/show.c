@@ -203,33 +203,51 @@ static void cell_make(const json_t *item, const struct show_column *column, stru
 	ret->width = make_safe(dynbuf_view(&raw), &ret->text);
 }
 
-static void print_cell(const struct show *show, const struct cell *cell, unsigned width)
+/* Space is only printed before something: no line ends in it. */
+static void print_cell(const struct show *show, const struct cell *cell, unsigned *space)
 {
 	const bool colour = show->colour && cell->colour != PLAIN;
 
+	if (cell->text.n == 0)
+		return;
+	fprintf(show->out, "%*s", (int)*space, "");
+	*space = 0;
 	if (colour)
 		fputs(colours[cell->colour], show->out);
 	fwrite(cell->text.p, 1, cell->text.n, show->out);
 	if (colour)
 		fputs("\033[0m", show->out);
-	if (width > 0)
-		fprintf(show->out, "%*s",
-			(int)(cell->width < width ? width - cell->width + GAP : GAP), "");
 }
 
 void show_row(const struct show *show, const json_t *item, const struct show_column *columns,
 	      const unsigned *widths, size_t count)
 {
+	unsigned space = 0;
+
 	for (size_t i = 0; i < count; i++) {
 		scoped(cell_done) struct cell cell;
 		cell_make(item, &columns[i], &cell);
-		/* the last column is not filled with space */
-		print_cell(show, &cell, i + 1 < count ? widths[i] : 0);
+		print_cell(show, &cell, &space);
+		space += (cell.width < widths[i] ? widths[i] - cell.width : 0) + GAP;
 	}
 	putc('\n', show->out);
 }
 
 enum { COLUMNS_MAX = 16 };
+
+static void print_titles(const struct show *show, const struct show_column *columns,
+			 const unsigned *widths, size_t count)
+{
+	unsigned space = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const unsigned n = (unsigned)strlen(columns[i].title);
+		if (n > 0)
+			fprintf(show->out, "%*s%s", (int)space, "", columns[i].title);
+		space = (n > 0 ? 0 : space) + widths[i] - n + GAP;
+	}
+	putc('\n', show->out);
+}
 
 void show_table(const struct show *show, const json_t *items, const struct show_column *columns,
 		size_t count)
@@ -247,11 +265,7 @@ void show_table(const struct show *show, const json_t *items, const struct show_
 			widths[i] = cell.width > widths[i] ? cell.width : widths[i];
 		}
 	}
-	for (size_t i = 0; i < count; i++)
-		fprintf(show->out, "%-*s",
-			(int)(i + 1 < count ? widths[i] + GAP : strlen(columns[i].title)),
-			columns[i].title);
-	putc('\n', show->out);
+	print_titles(show, columns, widths, count);
 	json_array_foreach(items, at, item) show_row(show, item, columns, widths, count);
 }
 
@@ -265,11 +279,12 @@ void show_fields(const struct show *show, const json_t *object, const struct sho
 			width = strlen(columns[i].title);
 	for (size_t i = 0; i < count; i++) {
 		scoped(cell_done) struct cell cell = { 0 };
+		unsigned space = (unsigned)(width - strlen(columns[i].title)) + GAP;
 		if (json_at(object, str(columns[i].path)) == NULL)
 			continue;
 		cell_make(object, &columns[i], &cell);
-		fprintf(show->out, "%-*s", (int)(width + GAP), columns[i].title);
-		print_cell(show, &cell, 0);
+		fputs(columns[i].title, show->out);
+		print_cell(show, &cell, &space);
 		putc('\n', show->out);
 	}
 }

@@ -217,7 +217,7 @@ static void a_table_is_aligned_by_characters_not_bytes(void **state)
 		memory_text(&m),
 		"ID    ACCOUNT  STATE                    WHEN                     SCOPES\n"
 		"a     J\u00f6rg     must be connected again  2026-11-22 21:45:46 UTC  x y\n"
-		"bbbb  Ann      odd                                               \n");
+		"bbbb  Ann      odd\n");
 	memory_done(&m);
 }
 
