@@ -210,7 +210,8 @@ unsigned head_end(struct head *h, size_t size)
 	const bool has_host = (h->seen & 1u << ONCE_HOST) != 0;
 	const bool bodiless = bytes_is(h->method, "GET") || bytes_is(h->method, "HEAD");
 
-	if (h->adds_up && h->next + 2 != h->begin + size)
+	/* A line that begins with NUL ends the head for the library, whatever stands behind. */
+	if (h->adds_up && (h->next + 2 != h->begin + size || get_u32(h->next - 2) != 0))
 		return 400;
 	if (size > h->limits->header_max + h->limits->target_max)
 		return 431;

@@ -314,7 +314,9 @@ static void it_sees_a_nul_in_the_head(void **state)
 	static const char in_target[] = "GET /a\0b HTTP/1.1\r\n" HOST "\r\n";
 	static const char in_value[] = "GET / HTTP/1.1\r\n" HOST "X-A: b\0c\r\n\r\n";
 	static const char in_name[] = "GET / HTTP/1.1\r\n" HOST "X-\0A: b\r\n\r\n";
+	static const char at_line[] = "GET / HTTP/1.1\r\nHost: a\n\0/\n";
 	static const struct bytes cases[] = {
+		{ (const uint8_t *)at_line, sizeof at_line - 1 },
 		{ (const uint8_t *)in_target, sizeof in_target - 1 },
 		{ (const uint8_t *)in_value, sizeof in_value - 1 },
 		{ (const uint8_t *)in_name, sizeof in_name - 1 },
