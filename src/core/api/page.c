@@ -4,26 +4,31 @@
 static const char head[] =
 	"<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 	"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>";
-/* The style is one constant, so that the content security policy can name its hash. */
 static const char style[] =
-	"</title>\n<style>body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:3rem auto;"
-	"padding:0 "
-	"1rem;color:#1a1a1a;background:#fff}h1{font-size:1.5rem}code,pre{background:#f2f2f2;"
+	"body{font:16px/1.5 system-ui,sans-serif;max-width:42rem;margin:3rem auto;padding:0 1rem;"
+	"color:#1a1a1a;background:#fff}\nh1{font-size:1.5rem}\ncode,pre{background:#f2f2f2;"
 	"padding:.1rem "
-	".3rem;border-radius:3px;overflow-x:auto}pre{padding:.8rem}button{font:inherit;"
+	".3rem;border-radius:3px;overflow-x:auto}\npre{padding:.8rem}\nbutton{font:inherit;"
 	"padding:.6rem "
-	"1.2rem;border:0;border-radius:6px;background:#0b57d0;color:#fff;cursor:pointer}"
-	"table{border-collapse:collapse}td,th{text-align:left;padding:.2rem 1rem .2rem 0;"
-	"vertical-align:top}.high{color:#b3261e}.note{color:#555}@media(prefers-color-scheme:dark){"
-	"body{color:#e6e6e6;background:#141414}code,pre{background:#262626}.note{color:#aaa}"
-	".high{color:#f2b8b5}}</style>\n</head>\n<body>\n";
+	"1.2rem;border:0;border-radius:6px;background:#0b57d0;color:#fff;cursor:pointer}\n"
+	"table{border-collapse:collapse}\ntd,th{text-align:left;padding:.2rem 1rem .2rem 0;"
+	"vertical-align:top}\n.high{color:#b3261e}\n.note{color:#555}\n@media(prefers-color-scheme:"
+	"dark)"
+	"{body{color:#e6e6e6;background:#141414}code,pre{background:#262626}.note{color:#aaa}"
+	".high{color:#f2b8b5}}\n";
+
+struct bytes page_style(void)
+{
+	return str(style);
+}
 
 void page_begin(struct call *call, const char *title)
 {
 	call_reset(call);
 	dynbuf_str(&call->body, head);
 	page_text(call, str(title));
-	dynbuf_str(&call->body, style);
+	dynbuf_str(&call->body,
+		   "</title>\n<link rel=\"stylesheet\" href=\"/style.css\">\n</head>\n<body>\n");
 	dynbuf_str(&call->body, "<h1>");
 	page_text(call, str(title));
 	dynbuf_str(&call->body, "</h1>\n");
@@ -90,6 +95,23 @@ void page_text(struct call *call, struct bytes text)
 
 void page_end(struct flow *flow, struct call *call, unsigned status)
 {
+	page_end_to(flow, call, status, str(""));
+}
+
+void page_end_to(struct flow *flow, struct call *call, unsigned status, struct bytes target)
+{
+	static const char policy[] =
+		"default-src 'none'; style-src 'self'; frame-ancestors 'none'; "
+		"base-uri 'none'; form-action 'self'";
+	uint8_t room[1024];
+	struct dynbuf csp = { .p = room, .room = sizeof room, .max = sizeof room };
+
+	dynbuf_str(&csp, policy);
+	if (target.n > 0)
+		dynbuf_u8(&csp, ' ');
+	dynbuf_bytes(&csp, target);
+	if (dynbuf_err(&csp) == OK)
+		call_header(call, "content-security-policy", dynbuf_view(&csp));
 	dynbuf_str(&call->body, "</body>\n</html>\n");
 	call_header(call, "content-type", str("text/html; charset=utf-8"));
 	call_answer(flow, call, status);

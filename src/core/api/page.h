@@ -17,6 +17,11 @@ void page_text(struct call *call, struct bytes text);
 void page_raw(struct call *call, const char *html);
 /* Ends the document and answers. */
 void page_end(struct flow *flow, struct call *call, unsigned status);
+/* The same for a page whose form leads on to another origin: browsers apply form-action to
+ * redirects. */
+void page_end_to(struct flow *flow, struct call *call, unsigned status, struct bytes target);
+/* The one style sheet. */
+struct bytes page_style(void);
 /* A whole page of one heading and sentences: what happened, what to do. */
 void page_message(struct flow *flow, struct call *call, unsigned status, const char *title,
 		  const char *what, const char *mend);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "codec/base64.h"
+#include "codec/uri.h"
 #include "core/api/page.h"
 #include "core/api/reply.h"
 #include "core/catalog/service.h"
@@ -120,6 +120,22 @@ static void scope_rows(struct call *call, const struct service *service, struct 
 	page_raw(call, "</table>\n");
 }
 
+/* Scheme, host and port; nothing where the address has variables in it. */
+static struct bytes origin_of(struct bytes url)
+{
+	struct uri uri;
+
+	return uri_parse(url, &uri) == OK ? uri.origin : (struct bytes){ NULL, 0 };
+}
+
+enum err get_style(struct flow *flow, struct call *call, const struct api_in *in)
+{
+	(void)in;
+	call_header(call, "cache-control", str("max-age=3600"));
+	reply_text(flow, call, 200, "text/css; charset=utf-8", page_style());
+	return OK;
+}
+
 enum err page_connect(struct flow *flow, struct call *call, const struct api_in *in)
 {
 	struct connect_view view;
@@ -144,7 +160,7 @@ enum err page_connect(struct flow *flow, struct call *call, const struct api_in 
 		 "is revoked there.</p>\n<form method=\"post\"><button type=\"submit\">Go on to ");
 	page_text(call, view.service->name);
 	page_raw(call, "</button></form>\n");
-	page_end(flow, call, 200);
+	page_end_to(flow, call, 200, origin_of(view.service->oauth.authorize_url));
 	return OK;
 }
 
