@@ -115,6 +115,8 @@ static void batch_end(void *ctx)
 	}
 	send_staged(core);
 	call_sweep(&core->flow);
+	if (core->follower != NULL)
+		follower_size(core->follower, core->flow.keeper.log_size);
 }
 
 /* I4: a database with fewer changes than the log knows of was put back. An operator who accepts
@@ -256,6 +258,14 @@ static void on_http_request(struct core *core, const struct frame *frame)
 	api_handle(&core->flow, call);
 }
 
+/* An answer that names a record says that all records up to it are durable. */
+static void log_grown(struct core *core, const struct frame *frame)
+{
+	if ((frame->type == IPC_TYPE_appended || frame->type == IPC_TYPE_released) &&
+	    frame->payload.n >= 8 && get_u64(frame->payload.p) >= core->flow.keeper.log_size)
+		core->flow.keeper.log_size = get_u64(frame->payload.p) + 1;
+}
+
 static void on_frame(struct core *core, enum flow_peer peer, struct bytes bytes)
 {
 	struct frame frame;
@@ -277,6 +287,7 @@ static void on_frame(struct core *core, enum flow_peer peer, struct bytes bytes)
 	else if (peer == PEER_KEEPER && frame.type == IPC_TYPE_keeper_state)
 		on_keeper_state(core, &frame);
 	else if (peer != PEER_GATE && core->serving) {
+		log_grown(core, &frame);
 		flow_request_begin(&core->flow);
 		if (!flow_reply(&core->flow, &frame) && frame.type == IPC_TYPE_courier_answer)
 			refresh_found(&core->flow, &frame);

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "core/store/events.h"
 
-enum { LINES_AT_ONCE = 2000 };
+enum { LINES_AT_ONCE = 2000, REST_MS = 20, TROUBLE_MS = 1000 };
 
 struct follower {
 	pthread_t thread;
@@ -32,6 +32,11 @@ static bool follower_wait(struct follower *follower, uint64_t upto, uint64_t *re
 	return go;
 }
 
+static void rest(unsigned ms)
+{
+	nanosleep(&(struct timespec){ ms / 1000, (long)(ms % 1000) * 1000000 }, NULL);
+}
+
 static void *follower_run(void *ctx)
 {
 	struct follower *follower = ctx;
@@ -45,11 +50,11 @@ static void *follower_run(void *ctx)
 	}
 	while (follower_wait(follower, events_upto(events), &size)) {
 		const enum err err = events_follow(events, size, LINES_AT_ONCE, &taken);
-		if (err == OK && taken > 0)
-			continue;
 		if (err != OK)
 			log_warn("the projection of the log could not be written; trying again");
-		nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
+		/* A rest makes the next transaction larger; a full one is followed at once. */
+		if (err != OK || taken < LINES_AT_ONCE)
+			rest(err == OK ? REST_MS : TROUBLE_MS);
 	}
 	events_close(&events);
 	return NULL;
@@ -76,8 +81,10 @@ enum err follower_start(int state_dir, int log_dir, struct follower **ret)
 void follower_size(struct follower *follower, uint64_t size)
 {
 	pthread_mutex_lock(&follower->lock);
-	follower->size = size;
-	pthread_cond_signal(&follower->wake);
+	if (size > follower->size) {
+		follower->size = size;
+		pthread_cond_signal(&follower->wake);
+	}
 	pthread_mutex_unlock(&follower->lock);
 }
 
