@@ -379,7 +379,8 @@ enum err policy_decide_exchange(const struct policy *policy, const struct policy
 	if (rule->exchange.effect != POLICY_ALLOW)
 		return say(ret, ERR_DENIED, rule->exchange.line,
 			   "The policy does not permit exchanges for this service.");
-	if (facts->account.p != NULL && !rule->any_account && !has_account(rule, facts->account))
+	/* An account without alias, or one that the caller does not name, is in no list. */
+	if (facts->granted_known && !rule->any_account && !has_account(rule, facts->account))
 		return say(ret, ERR_DENIED, rule->line, "The policy does not name this account.");
 	return decide_scopes(&rule->exchange, facts, ret);
 }

@@ -30,7 +30,8 @@ struct bytes policy_default_account(const struct policy *policy, struct bytes se
 
 struct policy_facts {
 	struct bytes service;
-	struct bytes account; /* alias of the account; p = NULL: not known yet, not looked at */
+	struct bytes
+		account; /* alias of the account in use, may be empty; looked at if granted_known */
 	struct bytes asked;   /* separated by spaces; empty: all that policy and grant permit */
 	struct bytes granted; /* separated by spaces; looked at if granted_known */
 	bool granted_known;

@@ -64,8 +64,10 @@ static void it_decides_by_the_table(void **state)
 		{ "google", "home", "a", "b a", OK, "a", "", 12 },
 		{ "google", "other", "", "b a", ERR_DENIED, "", "", 11 },
 		{ "google", "", "", "b a", ERR_DENIED, "", "", 11 },
-		{ "google", NULL, "", "", OK, "", "", 12 },
-		{ "google", NULL, "c", "a", ERR_INSUFFICIENT_SCOPE, "", "c", 12 },
+		{ "google", "work", "", "", OK, "", "", 12 },
+		{ "google", NULL, "", "a", ERR_DENIED, "", "", 11 },
+		{ "google", NULL, "", NULL, OK, "", "", 12 },
+		{ "google", "work", "c", "a", ERR_INSUFFICIENT_SCOPE, "", "c", 12 },
 	};
 	struct policy *policy = compile(file);
 
