@@ -12,6 +12,7 @@
 #include <fcntl.h>
 
 #include "cli/offline/line.h"
+#include "cli/offline/prove.h"
 #include "codec/base64.h"
 #include "crypto/merkle.h"
 #include "keeper/log.h"
@@ -345,6 +346,38 @@ static void a_pruned_segment_counts_by_its_hashes(void **state)
 	assert_flaw(VERIFY_FORK);
 }
 
+static void every_record_is_proved_from_a_sound_log_and_none_from_another(void **state)
+{
+	scoped(dynbuf_done) struct dynbuf out;
+	struct prove_options ask = { .verify = options };
+	struct prove_result result;
+	uint8_t root[SHA256_LEN];
+
+	(void)state;
+	write_back();
+	dynbuf_init(&out, 16 * 1024);
+	ask.verify.older = (struct bytes){ NULL, 0 };
+	for (ask.seq = 0; ask.seq < RECORDS; ask.seq++) {
+		ask.size = ask.seq % 2 == 0 ? 0 : ask.seq + 1;
+		assert_int_equal(prove_inclusion(&ask, &result), OK);
+		assert_int_equal(result.size, ask.size == 0 ? RECORDS : ask.size);
+		const struct proof proof = { (const uint8_t(*)[SHA256_LEN])result.hash, result.n };
+		assert_int_equal(
+			proof_inclusion_root(result.leaf, ask.seq, result.size, proof, root), OK);
+		assert_memory_equal(root, result.root, sizeof root);
+	}
+	prove_print(&result, buf_bytes(note), true, &out);
+	assert_int_equal(dynbuf_err(&out), OK);
+	ask.size = 0;
+	assert_int_equal(prove_inclusion(&ask, &result), ERR_NOT_FOUND);
+	ask.size = RECORDS + 1;
+	assert_int_equal(prove_inclusion(&ask, &result), ERR_NOT_FOUND);
+	ask.seq = ask.size = 0;
+	assert_int_equal(file_replace(dir, first, part(0, behind(7))), OK);
+	assert_int_equal(prove_inclusion(&ask, &result), ERR_FORGED);
+	assert_int_equal(result.log.flaw, VERIFY_SHORT);
+}
+
 static void a_key_is_read_in_both_forms(void **state)
 {
 	scoped(dynbuf_done) struct dynbuf text;
@@ -480,6 +513,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(time_may_not_go_backwards),
 		cmocka_unit_test(a_checkpoint_of_another_key_or_of_none_vouches_for_nothing),
 		cmocka_unit_test(a_pruned_segment_counts_by_its_hashes),
+		cmocka_unit_test(every_record_is_proved_from_a_sound_log_and_none_from_another),
 		cmocka_unit_test(a_key_is_read_in_both_forms),
 		cmocka_unit_test(a_line_has_one_form_only),
 		cmocka_unit_test(the_report_says_the_same_in_both_forms),

@@ -56,6 +56,8 @@ static void heads_meet(struct verify *v)
 
 static void leaf_add(struct verify *v, const uint8_t leaf[static SHA256_LEN])
 {
+	if (v->options->leaf != NULL)
+		v->options->leaf(v->options->ctx, v->tree.size, leaf);
 	merkle_append(&v->tree, leaf);
 	heads_meet(v);
 	if (v->options->progress != NULL && v->tree.size % PROGRESS_RECORDS == 0)

@@ -36,6 +36,9 @@ struct verify_options {
 	uint8_t key[SIGN_PUBLIC_LEN];
 	struct bytes older;		    /* text of a checkpoint kept elsewhere; empty: none */
 	void (*progress)(uint64_t records); /* called now and then; NULL: silence */
+	/* Called with the hash of each record, in order; NULL: nobody asks. */
+	void (*leaf)(void *ctx, uint64_t seq, const uint8_t leaf[static SHA256_LEN]);
+	void *ctx;
 };
 
 struct verify_result {
