@@ -7,9 +7,9 @@
 
 #include "base/log.h"
 #include "base/secret.h"
+#include "base/wiped.h"
 #include "courier/calls.h"
 #include "crypto/crypto.h"
-#include "httpc/wiped.h"
 #include "sys/channel.h"
 #include "sys/sandbox.h"
 
@@ -99,6 +99,7 @@ static enum err prepare(struct courier *courier)
 	size_t n = MESSAGE_MAX;
 	int fd = -1;
 
+	TRY(crypto_wipe_freed());
 	TRY(crypto_init());
 	json_set_alloc_funcs(wiped_malloc, wiped_free);
 	json_object_seed(0);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "courier/cut.h"
 
+#include "base/wiped.h"
 #include "codec/form.h"
 #include "codec/json.h"
-#include "httpc/wiped.h"
 
 enum { PATH_MAX_LEN = 256, STRINGS_MAX = 20000 };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "courier/place.h"
 
+#include "base/wiped.h"
 #include "codec/base64.h"
 #include "codec/form.h"
 #include "codec/json.h"
-#include "httpc/wiped.h"
 
 enum { TEXT_MAX = 2 * IPC_BODY_MAX, VALUE_MAX = 6 * IPC_TOKEN_MAX + 4096 };
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -640,7 +641,126 @@ static void a_frame_that_is_no_call_ends_the_stream_and_not_the_process(void **s
 	assert_int_equal(answer.outcome, COURIER_ANSWERED);
 }
 
-static void tls_is_spoken_from_inside_the_sandbox(void **state)
+/* Where in the memory of courier @text stands, as the name of the mapping; NULL if nowhere. */
+static const char *found_in_memory(pid_t pid, const char *text)
+{
+	static char line[512];
+	static uint8_t chunk[1 << 20];
+	char path[64];
+	const char *where = NULL;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+	FILE *maps = fopen(path, "re");
+	(void)snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
+	const int mem = open(path, O_RDONLY | O_CLOEXEC);
+	if (maps == NULL || mem < 0)
+		skip(); /* it is not dumpable: only root may look */
+	while (where == NULL && fgets(line, sizeof line, maps) != NULL) {
+		char *rest;
+		uint64_t at = strtoull(line, &rest, 16);
+		const uint64_t last = strtoull(rest + 1, NULL, 16);
+		while (where == NULL && at < last) {
+			const size_t n = last - at < sizeof chunk ? last - at : sizeof chunk;
+			const ssize_t got = pread(mem, chunk, n, (off_t)at);
+			if (got <= 0)
+				break;
+			if (memmem(chunk, (size_t)got, text, strlen(text)) != NULL)
+				where = line;
+			at += (uint64_t)got;
+		}
+	}
+	(void)fclose(maps);
+	close(mem);
+	return where;
+}
+
+static void random_text(const char *prefix, char to[static 64])
+{
+	uint8_t raw[16];
+
+	rng_fill(raw, sizeof raw);
+	to += snprintf(to, 16, "%s", prefix);
+	for (size_t i = 0; i < sizeof raw; i++)
+		to += snprintf(to, 3, "%02x", (unsigned)raw[i]);
+}
+
+/* The tokens are made here, after the fork, so that no copy was inherited. */
+static void nothing_of_a_secret_stays_in_memory(void **state)
+{
+	struct ipc_courier_answer answer;
+	struct dynbuf placements, cuts, capsule;
+	char sent[64], cut[64], shown[64], text[512];
+
+	random_text("sent-", sent);
+	random_text("cut-", cut);
+	random_text("shown-", shown);
+	(void)snprintf(text, sizeof text,
+		       "HTTP/1.1 200 OK\r\nConnection: close\r\n%s"
+		       "{\"access_token\":\"%s\",\"scope\":\"%s\"}",
+		       JSON_HEAD, cut, shown);
+	server.script = (struct script){ .answer = text };
+	for (uint8_t how = PLACEMENT_BEARER; how <= PLACEMENT_BASIC_RAW; how++) {
+		struct ipc_courier_call call = call_of(HTTP_POST);
+		call.body_kind = how % 2 == 0 ? BODY_JSON : BODY_FORM;
+		call.body = str(how % 2 == 0 ? "{}" : "a=b");
+		call.placements = placement_of(&placements, how, "X-Key", "client");
+		call.cuts = cuts_of(&cuts, "access_token", NULL);
+		seal_for(&rig, &call, hosts_of(""), sent, &capsule);
+		call.capsule = dynbuf_view(&capsule);
+		call_send(&rig, &call);
+		answer_get(&rig, &answer);
+		assert_int_equal(answer.outcome, COURIER_ANSWERED);
+		assert_int_equal(answer.found, 1);
+		dynbuf_done(&placements);
+		dynbuf_done(&cuts);
+		dynbuf_done(&capsule);
+	}
+	assert_non_null(found_in_memory(rig.pid, shown)); /* the search can find */
+	const char *where = found_in_memory(rig.pid, sent);
+	if (where != NULL)
+		fail_msg("a secret that was sent stands in %s", where);
+	where = found_in_memory(rig.pid, cut);
+	if (where != NULL)
+		fail_msg("a token that was cut stands in %s", where);
+}
+
+static void tls_is_spoken_from_inside_the_sandbox_and_leaves_nothing(void **state)
+{
+	struct ipc_courier_answer answer;
+	struct ipc_courier_call call = call_of(HTTP_GET);
+	struct dynbuf placements, cuts, capsule;
+	char url[64], sent[64], cut[64], text[512];
+
+	if (secure.port == 0)
+		skip();
+	random_text("sent-", sent);
+	random_text("cut-", cut);
+	(void)snprintf(text, sizeof text,
+		       "HTTP/1.1 200 OK\r\nConnection: close\r\n%s{\"access_token\":\"%s\"}",
+		       JSON_HEAD, cut);
+	tls_file_put("token", text);
+	(void)snprintf(url, sizeof url, "https://127.0.0.1:%u/token", secure.port);
+	call.url = str(url);
+	call.placements = placement_of(&placements, PLACEMENT_BEARER, "", "");
+	call.cuts = cuts_of(&cuts, "access_token", NULL);
+	seal_for(&rig, &call, url, sent, &capsule);
+	call.capsule = dynbuf_view(&capsule);
+	call_send(&rig, &call);
+	answer_get(&rig, &answer);
+	assert_int_equal(answer.outcome, COURIER_ANSWERED);
+	assert_int_equal(answer.found, 1);
+	const char *where = found_in_memory(rig.pid, sent);
+	if (where != NULL)
+		fail_msg("a secret that was sent stands in %s", where);
+	where = found_in_memory(rig.pid, cut);
+	if (where != NULL)
+		fail_msg("a token that was cut stands in %s", where);
+	dynbuf_done(&placements);
+	dynbuf_done(&cuts);
+	dynbuf_done(&capsule);
+}
+
+static void a_foreign_certificate_is_not_spoken_to(void **state)
 {
 	struct ipc_courier_answer answer;
 	struct ipc_courier_call call = call_of(HTTP_GET);
@@ -648,13 +768,8 @@ static void tls_is_spoken_from_inside_the_sandbox(void **state)
 
 	if (secure.port == 0)
 		skip();
-	(void)snprintf(url, sizeof url, "https://127.0.0.1:%u/", secure.port);
+	(void)snprintf(url, sizeof url, "https://127.0.0.1:%u/page", strange.port);
 	call.url = str(url);
-	call_send(&rig, &call);
-	answer_get(&rig, &answer);
-	assert_int_equal(answer.outcome, COURIER_ANSWERED);
-	assert_int_equal(answer.status, 200);
-	(void)snprintf(url, sizeof url, "https://127.0.0.1:%u/", strange.port);
 	call_send(&rig, &call);
 	answer_get(&rig, &answer);
 	assert_int_equal(answer.outcome, COURIER_UNREACHABLE);
@@ -734,7 +849,9 @@ int main(void)
 		cmocka_unit_test(an_answer_is_sent_again_until_core_has_acknowledged_it),
 		cmocka_unit_test(an_answer_under_way_finds_the_next_core),
 		cmocka_unit_test(a_frame_that_is_no_call_ends_the_stream_and_not_the_process),
-		cmocka_unit_test(tls_is_spoken_from_inside_the_sandbox),
+		cmocka_unit_test(nothing_of_a_secret_stays_in_memory),
+		cmocka_unit_test(tls_is_spoken_from_inside_the_sandbox_and_leaves_nothing),
+		cmocka_unit_test(a_foreign_certificate_is_not_spoken_to),
 		cmocka_unit_test(it_drains_and_ends),
 	};
 

@@ -3,12 +3,37 @@
 
 /* The plain SHA-256 calls are marked as old in OpenSSL 3, where only the slower ones are new. */
 #define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <sodium.h>
+
+#include "base/wiped.h"
 
 enum err crypto_init(void)
 {
 	return sodium_init() < 0 ? FAULT_CRYPTO : OK;
+}
+
+static void *openssl_malloc(size_t n, const char *file, int line)
+{
+	return wiped_malloc(n);
+}
+
+static void *openssl_realloc(void *p, size_t n, const char *file, int line)
+{
+	return wiped_realloc(p, n);
+}
+
+static void openssl_free(void *p, const char *file, int line)
+{
+	wiped_free(p);
+}
+
+enum err crypto_wipe_freed(void)
+{
+	return CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) == 1
+		       ? OK
+		       : FAULT_CRYPTO;
 }
 
 void rng_fill(uint8_t *out, size_t n)

@@ -24,6 +24,10 @@ enum {
 /* Call once per process before anything else. FAULT_CRYPTO. */
 must_check enum err crypto_init(void);
 
+/* Makes OpenSSL wipe all memory that it frees: the plaintext of TLS records stands there. Once,
+ * before anything uses OpenSSL. FAULT_CRYPTO (too late). */
+must_check enum err crypto_wipe_freed(void);
+
 /* Aborts if there is no randomness: nothing may go on without it. */
 void rng_fill(uint8_t *out, size_t n);
 

@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+#include "base/wiped.h"
 #include "httpc/names.h"
 #include "httpc/transfer.h"
-#include "httpc/wiped.h"
 
 enum { CA_MAX = 4 * 1024 * 1024 };
 

@@ -17,8 +17,8 @@
  * On a loop every address is asked about before it is connected to: when the
  * name has been resolved, and again when libcurl opens the socket. After
  * httpc_new() no file is opened. What passes through is wiped: our copies by
- * us, libcurl's by the allocator that we give it; OpenSSL's record buffers are
- * its own and are not.
+ * us, libcurl's by the allocator that we give it, OpenSSL's where the process
+ * has called crypto_wipe_freed().
  */
 
 #include <sys/socket.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/wiped.h"
 #include "httpc/transfer.h"
-#include "httpc/wiped.h"
 
 enum err httpc_init(void)
 {

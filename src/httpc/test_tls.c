@@ -35,7 +35,7 @@ static enum httpc_outcome call(const struct tls_server *server, const char *host
 	struct wait wait = { 0 };
 	char url[64];
 
-	(void)snprintf(url, sizeof url, "https://%s:%u/", host, server->port);
+	(void)snprintf(url, sizeof url, "https://%s:%u/page", host, server->port);
 	const struct httpc_request request = {
 		.method = "GET", .url = str(url), .total_ms = 5000, .answer_max = 65536
 	};

@@ -83,7 +83,7 @@ void tls_open(struct tls_server *server, const char *name, const char *version)
 				     "127.0.0.1:0",
 				     "-naccept",
 				     "1",
-				     "-www",
+				     "-HTTP",
 				     "-cert",
 				     pem,
 				     "-key",
@@ -117,6 +117,15 @@ bool tls_there(void)
 	return wait_for(run(argv, -1)) == 0;
 }
 
+void tls_file_put(const char *name, const char *text)
+{
+	FILE *f = fopen(name, "we");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
 void tls_folder_make(void)
 {
 	const char *const argv[] = { "openssl",	 "x509",	"-in",	 "expired.pem",
@@ -125,6 +134,7 @@ void tls_folder_make(void)
 
 	assert_non_null(mkdtemp(folder));
 	assert_int_equal(chdir(folder), 0);
+	tls_file_put("page", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhi");
 	certify("good");
 	certify("other");
 	certify("expired");

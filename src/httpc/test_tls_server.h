@@ -19,6 +19,8 @@ bool tls_there(void);
 /* Goes into a fresh folder with good.pem, other.pem (both for 127.0.0.1) and expired.pem. */
 void tls_folder_make(void);
 void tls_folder_remove(void);
-/* @version: "-tls1_3" … Answers one request with a page, then ends. */
+/* A file there that a server answers with, head included; "page" is there from the start. */
+void tls_file_put(const char *name, const char *text);
+/* @version: "-tls1_3" … Answers one request for /FILE, then ends. */
 void tls_open(struct tls_server *server, const char *name, const char *version);
 void tls_close(const struct tls_server *server);

@@ -8,7 +8,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "httpc/wiped.h"
+#include "base/wiped.h"
 
 enum { REQUEST_BODY_MAX = 8 * 1024 * 1024, PIN_MAX = 4096 };
 

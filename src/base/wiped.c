@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "httpc/wiped.h"
+#include "base/wiped.h"
 
 #include <malloc.h>
 #include <stdlib.h>
