@@ -17,7 +17,6 @@
 #include "core/core.h"
 #include "courier/courier.h"
 #include "demo/demo.h"
-#include "demo/first.h"
 #include "gate/gate.h"
 #include "keeper/keeper.h"
 #include "parent/serve.h"
@@ -82,8 +81,6 @@ int main(int argc, char **argv)
 		return serve_main(argc - 2, argv + 2);
 	if (argc > 1 && strcmp(argv[1], "demo") == 0)
 		return demo_main(argc - 2, argv + 2);
-	if (argc > 1 && strcmp(argv[1], "init") == 0)
-		return first_main(argc - 2, argv + 2);
 	if (argc > 1 && strcmp(argv[1], "sandbox") == 0)
 		return sandbox_main(argc - 1, argv + 1);
 	return cli_main(argc, argv);

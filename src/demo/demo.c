@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "demo/demo.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
 #include "cli/offline/init.h"
-#include "demo/first.h"
 #include "parent/listen.h"
 #include "parent/serve.h"
 
@@ -21,7 +21,7 @@ static const char usage[] =
 	"Without --data, DIR is $XDG_STATE_HOME/valetkey-demo.\n";
 
 struct demo {
-	struct first first;
+	char data[PATH_MAX], key_file[PATH_MAX], token_file[PATH_MAX];
 	char sandbox[ADDRESS_MAX], origin[ADDRESS_MAX + 8];
 };
 
@@ -61,18 +61,19 @@ static int fail(const char *what, const char *why)
 
 static int prepare(struct demo *demo, const char *data)
 {
-	struct first *first = &demo->first;
-	char otherwise[PATH_MAX];
-
-	if (data == NULL && data_otherwise(otherwise))
-		data = otherwise;
-	if (data == NULL || !first_absolute(data, first->data) ||
-	    !join(first->key_file, first->data, "operator/unseal.key") ||
-	    !join(first->token_file, first->data, "operator/admin.token"))
+	if (data != NULL ? snprintf(demo->data, PATH_MAX, "%s", data) >= PATH_MAX
+			 : !data_otherwise(demo->data))
 		return fail("the data directory", "name one with --data DIR");
-	if (init_done(first->data))
+	if (!join(demo->key_file, demo->data, "operator/unseal.key") ||
+	    !join(demo->token_file, demo->data, "operator/admin.token"))
+		return fail(demo->data, "the path is too long");
+	if (init_done(demo->data))
 		return EXIT_SUCCESS;
-	return first_make("demo", first) ? EXIT_SUCCESS : EXIT_FAILURE;
+	const struct init_options options = { .data = demo->data,
+					      .key_file = demo->key_file,
+					      .token_file = demo->token_file };
+	const enum err err = init_data(&options);
+	return err == OK ? EXIT_SUCCESS : fail(demo->data, err_row(err)->says);
 }
 
 /* The provider serves loopback only, and outbound calls may go there by the operator's word. */
@@ -86,7 +87,7 @@ static int aim(struct demo *demo, struct config *config, const char *listen)
 		return fail("--sandbox-listen", "must be ADDR:PORT of loopback");
 	snprintf(demo->origin, sizeof demo->origin, "http://%s", demo->sandbox);
 	if (config_add(config, CONFIG_EGRESS_ALLOW, str(demo->sandbox)) != OK ||
-	    config_set(config, CONFIG_KEY_FILE, str(demo->first.key_file)) != OK)
+	    config_set(config, CONFIG_KEY_FILE, str(demo->key_file)) != OK)
 		return fail("configuration", "no memory");
 	return EXIT_SUCCESS;
 }
@@ -96,7 +97,7 @@ int demo_main(int argc, char **argv)
 	static struct demo demo;
 	const char *listen = "127.0.0.1:7071";
 	struct serve_options options = { .data = getenv("VALETKEY_DATA") };
-	const char *const setup[] = { "valetkey: setup", "--role=setup", "--data", demo.first.data,
+	const char *const setup[] = { "valetkey: setup", "--role=setup", "--data", demo.data,
 				      "--origin",	 demo.origin,	 NULL };
 
 	const int rest = take_sandbox_listen(argc, argv, &listen);
@@ -106,7 +107,7 @@ int demo_main(int argc, char **argv)
 		if (status == EXIT_SUCCESS)
 			status = aim(&demo, &options.config, listen);
 		if (status == EXIT_SUCCESS) {
-			options.data = demo.first.data;
+			options.data = demo.data;
 			options.sandbox_listen = demo.sandbox;
 			options.greeter = setup;
 			status = serve_run(&options);

@@ -24,7 +24,7 @@
  *     daemon that cannot start says so at once.
  */
 enum {
-	STEADY_S = 2, /* who ran so long may start again at once */
+	STEADY_S = 1, /* who ran so long may start again at once */
 	FIRST_DELAY_MS = 100,
 	LAST_DELAY_MS = 10 * 1000,
 	PARTNER_S = 5,
