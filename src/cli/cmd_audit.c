@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "cli/cmd.h"
+#include "cli/offline/prove.h"
 #include "cli/offline/verify.h"
 
 enum {
@@ -335,24 +336,6 @@ enum cli_exit cmd_audit_export(struct cli *cli)
 	return done;
 }
 
-enum cli_exit cmd_audit_prove(struct cli *cli)
-{
-	static const struct show_column fields[] = {
-		{ "record", "seq", SHOW_TEXT },
-		{ "in the log of", "size", SHOW_TEXT },
-		{ "leaf", "leaf", SHOW_TEXT },
-		{ "proof", "proof", SHOW_TEXT },
-		{ "checkpoint", "checkpoint", SHOW_TEXT },
-	};
-	struct cmd_path path = { "/log/inclusion" };
-	enum cli_exit done;
-
-	if ((done = cmd_query(cli, "seq", cli->line->operand, &path)) != CLI_DONE ||
-	    (done = cmd_query(cli, "size", cmd_option(cli, OPTION_SIZE), &path)) != CLI_DONE)
-		return done;
-	return cmd_act(cli, "GET", path.s, NULL, fields, ARRAY_LEN(fields));
-}
-
 static enum err key_from(const char *file, uint8_t ret[static SIGN_PUBLIC_LEN])
 {
 	scoped(buf_free) struct buf *text = NULL;
@@ -410,27 +393,73 @@ static enum cli_exit verify(struct cli *cli, struct verify_options *options)
 	return result.flaw == VERIFY_SOUND ? CLI_DONE : CLI_REFUSED;
 }
 
-enum cli_exit cmd_audit_verify(struct cli *cli)
+/* The log's directory and its key, from the options or the data directory. */
+static enum cli_exit find_log(struct cli *cli, struct verify_options *options)
 {
-	scoped(buf_free) struct buf *older = NULL;
-	struct verify_options options = { .dir = -1 };
-	const char *log = cmd_option(cli, OPTION_LOG), *kept = cmd_option(cli, OPTION_CHECKPOINT);
+	const char *log = cmd_option(cli, OPTION_LOG);
 	char dir[PATH_MAX];
 
 	if (log == NULL && cli->data == NULL)
 		return cmd_usage(cli, "Name the data directory with --data DIR, or the log's files "
 				      "with --log DIR.");
-	if (kept != NULL && input_text(kept, CHECKPOINT_MAX, &older) != OK)
-		return cmd_usage(cli, "'%s' cannot be read.", kept);
-	options.older = buf_bytes(older);
-	enum cli_exit done = find_key(cli, &options);
+	const enum cli_exit done = find_key(cli, options);
 	if (done != CLI_DONE)
 		return done;
 	snprintf(dir, sizeof dir, "%s%s", log == NULL ? cli->data : log, log == NULL ? "/log" : "");
-	options.dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (options.dir < 0)
-		return cmd_refuse(cli, "There is no log at '%s'.", dir);
+	options->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return options->dir < 0 ? cmd_refuse(cli, "There is no log at '%s'.", dir) : CLI_DONE;
+}
+
+enum cli_exit cmd_audit_verify(struct cli *cli)
+{
+	scoped(buf_free) struct buf *older = NULL;
+	struct verify_options options = { .dir = -1 };
+	const char *kept = cmd_option(cli, OPTION_CHECKPOINT);
+
+	if (kept != NULL && input_text(kept, CHECKPOINT_MAX, &older) != OK)
+		return cmd_usage(cli, "'%s' cannot be read.", kept);
+	options.older = buf_bytes(older);
+	enum cli_exit done = find_log(cli, &options);
+	if (done != CLI_DONE)
+		return done;
 	done = verify(cli, &options);
 	close(options.dir);
+	return done;
+}
+
+static enum cli_exit prove(struct cli *cli, const struct prove_options *options)
+{
+	scoped(dynbuf_done) struct dynbuf text;
+	struct prove_result result;
+
+	dynbuf_init(&text, CHECKPOINT_MAX);
+	const enum err err = prove_inclusion(options, &result);
+	if (err == ERR_NOT_FOUND)
+		return cmd_refuse(cli, "There is no such record in a log of that size, or it is "
+				       "not signed yet.");
+	if (err == ERR_FORGED)
+		return cmd_refuse(cli, "No proof is given from this log. %s",
+				  verify_says(result.log.flaw == VERIFY_SOUND ? VERIFY_SIGNATURE
+									      : result.log.flaw));
+	if (err != OK)
+		return cmd_refuse(cli, "The log's files cannot be read.");
+	prove_print(&result, cli->json, &text);
+	fwrite(text.p, 1, text.n, cli->out);
+	return CLI_DONE;
+}
+
+enum cli_exit cmd_audit_prove(struct cli *cli)
+{
+	struct prove_options options = { .verify = { .dir = -1 } };
+	const char *size = cmd_option(cli, OPTION_SIZE);
+
+	if (bytes_u64(str(cli->line->operand), UINT64_MAX - 1, &options.seq) != OK ||
+	    (size != NULL && bytes_u64(str(size), UINT64_MAX, &options.size) != OK))
+		return cmd_usage(cli, "The record and the size are numbers.");
+	enum cli_exit done = find_log(cli, &options.verify);
+	if (done != CLI_DONE)
+		return done;
+	done = prove(cli, &options);
+	close(options.verify.dir);
 	return done;
 }

@@ -49,7 +49,7 @@ _valetkey() {
 		*' audit search') known='--help --json --data --tenant --user --agent --vault --connection --service --kind --outcome --from --to --limit --order' ;;
 		*' audit export') known='--help --json --data --tenant --user --agent --vault --connection --service --output --kind --outcome --from --to --format' ;;
 		*' audit verify') known='--help --json --data --tenant --log --public-key --checkpoint' ;;
-		*' audit prove') known='--help --json --data --tenant --size' ;;
+		*' audit prove') known='--help --json --data --tenant --size --log --public-key' ;;
 		'2 key '*) known='status unseal seal rotate accept-rollback' ;;
 		*' key status') known='--help --json --data --tenant' ;;
 		*' key unseal') known='--help --json --data --tenant --key-file --passphrase-file' ;;

@@ -3,7 +3,6 @@
 
 #include "codec/base64.h"
 #include "codec/json.h"
-#include "keeper/note.h"
 #include "sys/file.h"
 
 /* The runs of leaves that the proof needs, each with the tree that grows over it. */
@@ -29,18 +28,29 @@ static void on_leaf(void *ctx, uint64_t seq, const uint8_t leaf[static SHA256_LE
 			merkle_append(&p->trees[i], leaf);
 }
 
-/* The size that the checkpoint beside the log names; its signature is verify's to judge. */
-static enum err signed_size(const struct prove_options *options, uint64_t *ret)
+/* The checkpoint goes with a proof of its size, which is the one wanted if none is named. */
+static enum err checkpoint_read(struct prove *p)
 {
 	scoped(buf_free) struct buf *file = NULL;
 	uint8_t root[SHA256_LEN];
 	struct note_key key;
+	uint64_t size;
 
-	note_key_init(&key, options->verify.key);
-	const enum err err = file_read(options->verify.dir, "checkpoint", NOTE_MAX, &file);
+	note_key_init(&key, p->options->verify.key);
+	const enum err err = file_read(p->options->verify.dir, "checkpoint", NOTE_MAX, &file);
+	if (err == ERR_NOT_FOUND && p->size > 0)
+		return OK;
 	if (err != OK)
 		return err == ERR_TOO_LARGE ? ERR_FORGED : err;
-	return note_parse(&key, buf_bytes(file), ret, root) == OK ? OK : ERR_FORGED;
+	if (note_parse(&key, buf_bytes(file), &size, root) != OK)
+		return ERR_FORGED;
+	if (p->size == 0)
+		p->size = size;
+	if (p->size == size) {
+		memcpy(p->result->checkpoint, file->p, file->n);
+		p->result->checkpoint_n = file->n;
+	}
+	return OK;
 }
 
 static enum err proof_finish(struct prove *p)
@@ -64,8 +74,7 @@ enum err prove_inclusion(const struct prove_options *options, struct prove_resul
 
 	*ret = (struct prove_result){ .seq = options->seq };
 	p = (struct prove){ .options = options, .size = options->size, .result = ret };
-	if (p.size == 0)
-		TRY(signed_size(options, &p.size));
+	TRY(checkpoint_read(&p));
 	TRY(proof_plan_inclusion(options->seq, p.size, &p.plan));
 	ret->size = p.size;
 	verify.leaf = on_leaf;
@@ -78,7 +87,7 @@ enum err prove_inclusion(const struct prove_options *options, struct prove_resul
 	return proof_finish(&p);
 }
 
-static void print_json(const struct prove_result *r, struct bytes checkpoint, struct dynbuf *out)
+static void print_json(const struct prove_result *r, struct dynbuf *out)
 {
 	dynbuf_printf(out, "{\"seq\":%llu,\"size\":%llu,\"leaf\":\"", (unsigned long long)r->seq,
 		      (unsigned long long)r->size);
@@ -92,14 +101,14 @@ static void print_json(const struct prove_result *r, struct bytes checkpoint, st
 	dynbuf_str(out, "],\"root\":\"");
 	base64_print((struct bytes){ r->root, SHA256_LEN }, out);
 	dynbuf_u8(out, '"');
-	if (checkpoint.n > 0 && r->size == r->log.signed_size) {
+	if (r->checkpoint_n > 0) {
 		dynbuf_str(out, ",\"checkpoint\":");
-		json_print_string(checkpoint, out);
+		json_print_string((struct bytes){ r->checkpoint, r->checkpoint_n }, out);
 	}
 	dynbuf_str(out, "}\n");
 }
 
-static void print_text(const struct prove_result *r, struct bytes checkpoint, struct dynbuf *out)
+static void print_text(const struct prove_result *r, struct dynbuf *out)
 {
 	dynbuf_printf(out,
 		      "record %llu stands in the log of %llu\nleaf:  ", (unsigned long long)r->seq,
@@ -112,17 +121,16 @@ static void print_text(const struct prove_result *r, struct bytes checkpoint, st
 	dynbuf_str(out, "\nroot:  ");
 	base64_print((struct bytes){ r->root, SHA256_LEN }, out);
 	dynbuf_u8(out, '\n');
-	if (checkpoint.n > 0 && r->size == r->log.signed_size) {
+	if (r->checkpoint_n > 0) {
 		dynbuf_u8(out, '\n');
-		dynbuf_bytes(out, checkpoint);
+		dynbuf_put(out, r->checkpoint, r->checkpoint_n);
 	}
 }
 
-void prove_print(const struct prove_result *result, struct bytes checkpoint, bool json,
-		 struct dynbuf *out)
+void prove_print(const struct prove_result *result, bool json, struct dynbuf *out)
 {
 	if (json)
-		print_json(result, checkpoint, out);
+		print_json(result, out);
 	else
-		print_text(result, checkpoint, out);
+		print_text(result, out);
 }

@@ -9,6 +9,7 @@
 
 #include "cli/offline/verify.h"
 #include "crypto/proof.h"
+#include "keeper/note.h"
 
 struct prove_options {
 	struct verify_options verify; /* its `leaf` is taken */
@@ -22,11 +23,11 @@ struct prove_result {
 	uint8_t leaf[SHA256_LEN], root[SHA256_LEN];
 	uint8_t hash[MERKLE_LEVELS + 1][SHA256_LEN];
 	size_t n;
+	uint8_t checkpoint[NOTE_MAX]; /* of the same size, as it stands beside the log */
+	size_t checkpoint_n;	      /* 0: there is none of that size */
 };
 
 /* ERR_NOT_FOUND: no such record in a tree of that size, or the log has no such size.
  * ERR_FORGED: the log is not sound; ret->log says how. FAULT_SYSTEM. */
 must_check enum err prove_inclusion(const struct prove_options *options, struct prove_result *ret);
-/* @checkpoint: text to go with it where it is of the same size; empty: none. */
-void prove_print(const struct prove_result *result, struct bytes checkpoint, bool json,
-		 struct dynbuf *out);
+void prove_print(const struct prove_result *result, bool json, struct dynbuf *out);
