@@ -29,6 +29,9 @@ static bool path_matches(const char *pattern, struct bytes path, struct bytes *v
 	struct bytes rest = str(pattern);
 	size_t n = 0;
 
+	/* bytes_cut() does not tell "a/" from "a", and a route has one spelling. */
+	if (path.n > 1 && path.p[path.n - 1] == '/')
+		return false;
 	while (rest.n > 0 || path.n > 0) {
 		const struct bytes want = bytes_cut(&rest, '/'), have = bytes_cut(&path, '/');
 		if (want.n > 0 && want.p[0] == '{') {
