@@ -39,27 +39,33 @@ char *id_print(const char *kind, struct id id, char to[static ID_TEXT_MAX + 1])
 	return to;
 }
 
+/* What a character is worth, plus one; 0: it is no digit. */
+static const uint8_t values[128] = {
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,	['6'] = 7,
+	['7'] = 8,  ['8'] = 9,	['9'] = 10, ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14,
+	['E'] = 15, ['F'] = 16, ['G'] = 17, ['H'] = 18, ['J'] = 19, ['K'] = 20, ['M'] = 21,
+	['N'] = 22, ['P'] = 23, ['Q'] = 24, ['R'] = 25, ['S'] = 26, ['T'] = 27, ['V'] = 28,
+	['W'] = 29, ['X'] = 30, ['Y'] = 31, ['Z'] = 32,
+};
+
 enum err id_parse(const char *kind, struct bytes text, struct id *ret)
 {
 	const size_t kind_n = strlen(kind);
-	struct id id = { { 0 } };
+	uint64_t high = 0, low = 0;
+	struct id id;
 
 	if (text.n != kind_n + 1 + ID_DIGITS || !bytes_starts(text, kind) || text.p[kind_n] != '_')
 		return ERR_MALFORMED;
-	for (int i = 0; i < ID_DIGITS; i++) {
-		uint8_t c = text.p[kind_n + 1 + (size_t)i];
-		if (c >= 'a' && c <= 'z')
-			c = (uint8_t)(c - 'a' + 'A');
-		const char *at = c == 0 ? NULL : strchr(digits, c);
-		if (at == NULL || (i == 0 && at - digits > 7))
+	const uint8_t *const p = text.p + kind_n + 1;
+	for (size_t i = 0; i < ID_DIGITS; i++) {
+		const uint8_t c = p[i] >= 'a' && p[i] <= 'z' ? (uint8_t)(p[i] ^ 0x20) : p[i];
+		const uint8_t value = c < sizeof values ? values[c] : 0;
+		if (value == 0 || (i == 0 && value > 8)) /* 26 digits hold 130 bits */
 			return ERR_MALFORMED;
-		const unsigned v = (unsigned)(at - digits);
-		for (int k = 0; k < 5; k++) {
-			const int bit = 5 * i - 2 + k;
-			if (bit >= 0 && (v >> (4 - k) & 1u) != 0)
-				id.b[bit / 8] |= (uint8_t)(0x80u >> (bit % 8));
-		}
+		high = high << 5 | low >> 59;
+		low = low << 5 | (uint64_t)(value - 1);
 	}
+	put_u64(put_u64(id.b, high), low);
 	*ret = id;
 	return OK;
 }

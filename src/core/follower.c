@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "core/store/events.h"
 
-enum { LINES_AT_ONCE = 2000, REST_MS = 20, TROUBLE_MS = 1000 };
+enum { LINES_AT_ONCE = 20000, REST_MS = 20, TROUBLE_MS = 1000 };
 
 struct follower {
 	pthread_t thread;

@@ -12,7 +12,6 @@
 static const char common_pragmas[] = "PRAGMA journal_mode = WAL;"
 				     "PRAGMA foreign_keys = ON;"
 				     "PRAGMA trusted_schema = OFF;"
-				     "PRAGMA cell_size_check = ON;"
 				     "PRAGMA temp_store = MEMORY;"
 				     /* Without spilling, a full disk shows at COMMIT only. */
 				     "PRAGMA cache_spill = OFF;"

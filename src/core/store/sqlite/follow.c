@@ -10,8 +10,7 @@
 
 enum {
 	FOLLOW_BYTES = 512 * 1024,
-	LINES_MAX = 10000,
-	POSTINGS_MAX = LINES_MAX * DIMENSION_COUNT,
+	LINES_MAX = 20000,
 };
 
 struct posting {
@@ -55,10 +54,10 @@ static void bind(struct events *events, enum projection_statement which, const u
 static void note(struct follow *follow, enum dimension dimension, const struct line *line,
 		 struct bytes value)
 {
-	const struct id tenant = dimension == DIMENSION_EVENT ? (struct id){ { 0 } } : line->tenant;
-
-	follow->postings[follow->n++] =
-		(struct posting){ projection_key(dimension, tenant, value), line->seq };
+	follow->postings[follow->n++] = (struct posting){
+		projection_key(dimension, line->tenant, value),
+		line->seq,
+	};
 }
 
 static void note_id(struct follow *follow, enum dimension dimension, const struct line *line,
@@ -79,7 +78,8 @@ static void note_line(struct follow *follow, const struct line *line)
 		note(follow, DIMENSION_SERVICE, line, line->service);
 	note(follow, DIMENSION_KIND, line, (struct bytes){ &line->kind, 1 });
 	note(follow, DIMENSION_OUTCOME, line, (struct bytes){ &line->outcome, 1 });
-	note_id(follow, DIMENSION_EVENT, line, &line->event);
+	follow->postings[follow->n++] =
+		(struct posting){ projection_event_key(line->event), line->seq };
 }
 
 static enum err note_intent(struct events *events, const struct line *line)
@@ -268,7 +268,7 @@ enum err events_follow(struct events *events, uint64_t size, unsigned lines, uns
 
 	if (events->buffer == NULL)
 		events->buffer = malloc(FOLLOW_BYTES);
-	follow.postings = calloc((size_t)follow.lines * DIMENSION_COUNT, sizeof *follow.postings);
+	follow.postings = calloc((size_t)follow.lines * POSTINGS_OF_LINE, sizeof *follow.postings);
 	if (events->buffer == NULL || follow.postings == NULL) {
 		free(follow.postings);
 		return FAULT_NOMEM;

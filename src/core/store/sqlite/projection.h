@@ -8,7 +8,7 @@
  *   postings  (key, seq): key is 47 bits of a hash of (dimension, tenant,
  *             value), so that one narrow tree answers every search. Two
  *             values may share a key: each line is read and compared before
- *             it is answered.
+ *             it is answered. An event's own id is in here too.
  *   intents   intents that no later record has closed
  *   position  the first seq that is not in here, and where its line will stand
  */
@@ -26,9 +26,10 @@ enum dimension {
 	DIMENSION_SERVICE,
 	DIMENSION_KIND,
 	DIMENSION_OUTCOME,
-	DIMENSION_EVENT, /* of no tenant: ids of events are unique */
 	DIMENSION_COUNT
 };
+
+enum { POSTINGS_OF_LINE = DIMENSION_COUNT + 1 }; /* and the event's own id */
 
 enum projection_statement {
 	PROJECTION_BEGIN,
@@ -64,6 +65,9 @@ struct position {
 };
 
 uint64_t projection_key(enum dimension dimension, struct id tenant, struct bytes value);
+/* Above all other keys and in the order of time, as ids are: new ones come to the end of the tree.
+ */
+uint64_t projection_event_key(struct id event);
 must_check enum err projection_position(const struct events *events, struct position *ret);
 /* Opens the segment that begins with @first, or keeps it open. ERR_NOT_FOUND */
 must_check enum err projection_segment(struct events *events, uint64_t first);

@@ -185,8 +185,7 @@ enum err events_search(struct events *events, const struct event_filter *filter,
 
 enum err events_has(struct events *events, struct id event, bool *ret)
 {
-	const uint64_t key =
-		projection_key(DIMENSION_EVENT, (struct id){ { 0 } }, id_bytes(&event));
+	const uint64_t key = projection_event_key(event);
 	const struct event_filter any = { 0 };
 	struct search search = { .events = events, .filter = &any };
 	struct event_row row;
@@ -202,7 +201,7 @@ enum err events_has(struct events *events, struct id event, bool *ret)
 		}
 		TRY(err);
 		TRY(projection_line(events, seq, &row, &text, &line));
-		/* A pruned line cannot be compared; 47 bits of its id agree. */
+		/* A pruned line cannot be compared; 62 bits of its id agree. */
 		if (text.n == 0 || id_eq(line.event, event)) {
 			*ret = true;
 			return OK;
