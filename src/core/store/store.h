@@ -12,7 +12,8 @@
  *     found by a keyed index; own tokens, tickets, states and cookies are
  *     stored as HMAC under K_tokhash. Callers pass and get plain values.
  *  4. What may happen once is one conditional write; the loser gets ERR_USED.
- *  5. One-time rows and own tokens carry the generation; another one is ERR_EXPIRED.
+ *  5. One-time rows carry the generation; in another one they are ERR_EXPIRED. Own tokens are
+ *     standing credentials and hold over it.
  *  6. A failed COMMIT is FAULT_SYNC: the caller stops the process (I11).
  *     ERR_LOG_FULL when the disk was full before anything was written.
  *  7. An object of another tenant is ERR_NOT_FOUND, like one that does not exist (I7).
