@@ -113,7 +113,8 @@ enum cli_exit cmd_backup_restore(struct cli *cli)
 	say(cli, cli->data, &report);
 	cmd_hint(cli,
 		 "\nWhat could be used once before (links, codes) does not work any more; the "
-		 "log has a record of it.\nNext: valetkey serve --data %s",
+		 "log has a record of it.\nWhat was paused, removed or rotated after the backup is "
+		 "as it was before: do that again.\nNext: valetkey serve --data %s",
 		 cli->data);
 	return CLI_DONE;
 }

@@ -139,11 +139,10 @@ static void raw_text(const json_t *value, struct dynbuf *out)
 		{
 			if (i > 0)
 				dynbuf_u8(out, ' ');
-			if (json_is_string(element))
-				raw_text(element, out);
-			else
-				json_print(element, out);
+			raw_text(element, out);
 		}
+	} else if (json_str(value, "name").n > 0) {
+		dynbuf_bytes(out, json_str(value, "name"));
 	} else if (value != NULL) {
 		json_print(value, out);
 	}

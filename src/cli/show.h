@@ -12,7 +12,7 @@
 #include "codec/json.h"
 
 enum show_kind {
-	SHOW_TEXT,  /* strings and numbers; lists joined by a space */
+	SHOW_TEXT,  /* strings and numbers; lists joined by a space, objects in them by name */
 	SHOW_TIME,  /* to the second */
 	SHOW_STATE, /* in plain words and colour */
 	SHOW_YES,   /* yes or no */

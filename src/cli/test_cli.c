@@ -207,7 +207,8 @@ static void a_table_is_aligned_by_characters_not_bytes(void **state)
 {
 	scoped(json_free) json_t *items = json_text(
 		"[{\"id\":\"a\",\"account\":{\"name\":\"J\u00f6rg\"},\"state\":\"reauth_required\","
-		"\"when\":\"2026-11-22T21:45:46.123456Z\",\"scopes\":[\"x\",\"y\"]},"
+		"\"when\":\"2026-11-22T21:45:46.123456Z\",\"scopes\":[\"x\",{\"name\":\"y\","
+		"\"risk\":\"low\"}]},"
 		"{\"id\":\"bbbb\",\"account\":{\"name\":\"Ann\"},\"state\":\"odd\"}]");
 	struct memory m;
 
