@@ -194,7 +194,9 @@ static enum err copy_folder(struct copying *c, const char *folder)
 	while ((entry = readdir(dir)) != NULL) {
 		if (!plain_name(entry->d_name))
 			continue;
-		snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+		if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path)
+			return blame(c->report, ERR_TOO_LARGE, entry->d_name,
+				     "the name is too long");
 		TRY(join(c->data, path, from));
 		TRY(copy_one(c, from, path));
 	}
