@@ -641,6 +641,16 @@ static void a_frame_that_is_no_call_ends_the_stream_and_not_the_process(void **s
 	assert_int_equal(answer.outcome, COURIER_ANSWERED);
 }
 
+/* Not without root, for it is not dumpable; not sanitized, whose shadow memory is terabytes. */
+static bool can_look(void)
+{
+#ifdef VALETKEY_SANITIZED
+	return false;
+#else
+	return geteuid() == 0;
+#endif
+}
+
 /* Where in the memory of courier @text stands, as the name of the mapping; NULL if nowhere. */
 static const char *found_in_memory(pid_t pid, const char *text)
 {
@@ -653,8 +663,7 @@ static const char *found_in_memory(pid_t pid, const char *text)
 	FILE *maps = fopen(path, "re");
 	(void)snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
 	const int mem = open(path, O_RDONLY | O_CLOEXEC);
-	if (maps == NULL || mem < 0)
-		skip(); /* it is not dumpable: only root may look */
+	assert_true(maps != NULL && mem >= 0);
 	while (where == NULL && fgets(line, sizeof line, maps) != NULL) {
 		char *rest;
 		uint64_t at = strtoull(line, &rest, 16);
@@ -691,6 +700,8 @@ static void nothing_of_a_secret_stays_in_memory(void **state)
 	struct dynbuf placements, cuts, capsule;
 	char sent[64], cut[64], shown[64], text[512];
 
+	if (!can_look())
+		skip();
 	random_text("sent-", sent);
 	random_text("cut-", cut);
 	random_text("shown-", shown);
@@ -749,10 +760,10 @@ static void tls_is_spoken_from_inside_the_sandbox_and_leaves_nothing(void **stat
 	answer_get(&rig, &answer);
 	assert_int_equal(answer.outcome, COURIER_ANSWERED);
 	assert_int_equal(answer.found, 1);
-	const char *where = found_in_memory(rig.pid, sent);
+	const char *where = can_look() ? found_in_memory(rig.pid, sent) : NULL;
 	if (where != NULL)
 		fail_msg("a secret that was sent stands in %s", where);
-	where = found_in_memory(rig.pid, cut);
+	where = can_look() ? found_in_memory(rig.pid, cut) : NULL;
 	if (where != NULL)
 		fail_msg("a token that was cut stands in %s", where);
 	dynbuf_done(&placements);
