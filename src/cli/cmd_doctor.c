@@ -174,7 +174,9 @@ static void check_ready(struct doctor *d, struct client *client)
 
 	if (ask(client, "//readyz", true, &answer) != OK)
 		return;
-	const struct bytes keeper = json_str(answer.json, "keeper");
+	/* before the keeper was ever unsealed there is no core to say more than the code */
+	const struct bytes said = json_str(answer.json, "keeper");
+	const struct bytes keeper = said.n > 0 ? said : json_str(answer.json, "code");
 	const struct bytes log = json_str(answer.json, "log");
 	if (answer.status == 200)
 		note(d, "ready", "ok", NULL, "requests are served");
