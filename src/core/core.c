@@ -218,7 +218,7 @@ static void on_keeper_state(struct core *core, const struct frame *frame)
 		err_ignore(remember_log(core)); /* the next second remembers it */
 	if (core->serving && state.state != KEEPER_UNSEALED) {
 		log_warn("the keeper was sealed");
-		core_stop(core, EXIT_SUCCESS);
+		core_stop(core, EXIT_SEALED);
 	}
 }
 

@@ -64,6 +64,10 @@ enum http_method {
 	HTTP_OPTIONS,
 };
 
+/* core's exit status when the operator has sealed keeper, which then ends for want of core: parent
+ * starts both again without the key file. */
+enum { EXIT_SEALED = 76 };
+
 enum keeper_state { KEEPER_UNSEALED = 1, KEEPER_SEALED = 2, KEEPER_ROLLBACK = 3 };
 
 /* A descriptor that parent hands to a child. */

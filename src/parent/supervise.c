@@ -369,8 +369,8 @@ static void restart(struct supervisor *s, struct child *child, int status)
 		schedule(child);
 		return;
 	}
-	/* core ends well without being asked in one case: the operator has sealed keeper. */
-	if (child == core && !child->draining && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	/* keeper ends when core does, and may be the first that we hear of. */
+	if (child == core && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SEALED)
 		s->sealed = true;
 	struct child *partner = child == core ? keeper : core;
 	if (partner->pid != 0) {
