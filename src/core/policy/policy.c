@@ -18,10 +18,6 @@ struct service_rule {
 	unsigned line;
 	struct exchange_rule exchange;
 	enum policy_effect otherwise;
-	bool any_account;
-	size_t accounts_n;
-	struct bytes accounts[POLICY_ACCOUNTS_MAX];
-	struct bytes account;
 };
 
 struct policy {
@@ -41,7 +37,8 @@ struct reader {
 #define REFUSE(r, node, ...) yaml_complain((r)->yaml, node, (r)->complaint, __VA_ARGS__)
 
 /* What DESIGN promises and this version does not enforce. */
-static const char *const later[] = { "tools", "proxy", "limits", "networks", "when", "else" };
+static const char *const later[] = { "tools", "proxy", "limits",   "networks",
+				     "when",  "else",  "accounts", "account" };
 
 static enum err check_keys(const struct reader *r, const struct yaml_node *node,
 			   const char *const *names, size_t count)
@@ -155,46 +152,6 @@ static enum err read_exchange(const struct reader *r, const struct yaml_node *no
 	return read_scopes(r, scopes, &ret->scopes);
 }
 
-static bool has_account(const struct service_rule *rule, struct bytes alias)
-{
-	for (size_t i = 0; i < rule->accounts_n; i++)
-		if (bytes_eq(rule->accounts[i], alias))
-			return true;
-	return false;
-}
-
-static enum err read_accounts(const struct reader *r, const struct yaml_node *list,
-			      struct service_rule *ret)
-{
-	struct bytes alias;
-
-	if (list->kind != YAML_LIST || list->first == NULL)
-		return REFUSE(r, list, "'accounts' must be a list with at least one alias");
-	for (const struct yaml_node *node = list->first; node != NULL; node = node->next) {
-		if (!yaml_str(node, &alias) || !printable(alias, ALIAS_MAX_BYTES))
-			return REFUSE(r, node, "an alias is a text of 1 to %d bytes",
-				      ALIAS_MAX_BYTES);
-		if (has_account(ret, alias))
-			return REFUSE(r, node, "the alias '%.*s' is there twice", (int)alias.n,
-				      alias.p);
-		if (ret->accounts_n == POLICY_ACCOUNTS_MAX)
-			return REFUSE(r, node, "more than %d accounts", POLICY_ACCOUNTS_MAX);
-		ret->accounts[ret->accounts_n++] = alias;
-	}
-	ret->any_account = false;
-	return OK;
-}
-
-static enum err read_account(const struct reader *r, const struct yaml_node *node,
-			     struct service_rule *ret)
-{
-	if (!yaml_str(node, &ret->account) || !printable(ret->account, ALIAS_MAX_BYTES))
-		return REFUSE(r, node, "an alias is a text of 1 to %d bytes", ALIAS_MAX_BYTES);
-	if (!ret->any_account && !has_account(ret, ret->account))
-		return REFUSE(r, node, "'account' is not one of 'accounts'");
-	return OK;
-}
-
 static bool id_ok(struct bytes id)
 {
 	if (id.n == 0 || id.n > SERVICE_MAX_BYTES || id.p[0] < 'a' || id.p[0] > 'z')
@@ -209,8 +166,8 @@ static bool id_ok(struct bytes id)
 static enum err read_service(const struct reader *r, const struct yaml_node *node,
 			     struct service_rule *ret)
 {
-	static const char *const keys[] = { "exchange", "default", "accounts", "account" };
-	struct service_rule rule = { .line = node->line, .any_account = true };
+	static const char *const keys[] = { "exchange", "default" };
+	struct service_rule rule = { .line = node->line };
 	const struct yaml_node *child;
 
 	if (!id_ok(node->name) || bytes_str(node->name, rule.id, sizeof rule.id) != OK)
@@ -224,10 +181,6 @@ static enum err read_service(const struct reader *r, const struct yaml_node *nod
 		TRY(read_exchange(r, child, &rule.exchange));
 	if ((child = yaml_find(node, "default")) != NULL)
 		TRY(read_effect(r, child, &rule.otherwise));
-	if ((child = yaml_find(node, "accounts")) != NULL)
-		TRY(read_accounts(r, child, &rule));
-	if ((child = yaml_find(node, "account")) != NULL)
-		TRY(read_account(r, child, &rule));
 	*ret = rule;
 	return OK;
 }
@@ -316,13 +269,6 @@ static const struct service_rule *rule_of(const struct policy *policy, struct by
 	return NULL;
 }
 
-struct bytes policy_default_account(const struct policy *policy, struct bytes service)
-{
-	const struct service_rule *rule = rule_of(policy, service);
-
-	return rule == NULL ? (struct bytes){ NULL, 0 } : rule->account;
-}
-
 static enum err say(struct policy_decision *ret, enum err err, unsigned line, const char *reason)
 {
 	ret->effect = err == OK ? POLICY_ALLOW : POLICY_BLOCK;
@@ -379,8 +325,5 @@ enum err policy_decide_exchange(const struct policy *policy, const struct policy
 	if (rule->exchange.effect != POLICY_ALLOW)
 		return say(ret, ERR_DENIED, rule->exchange.line,
 			   "The policy does not permit exchanges for this service.");
-	/* An account without alias, or one that the caller does not name, is in no list. */
-	if (facts->granted_known && !rule->any_account && !has_account(rule, facts->account))
-		return say(ret, ERR_DENIED, rule->line, "The policy does not name this account.");
 	return decide_scopes(&rule->exchange, facts, ret);
 }

@@ -11,7 +11,7 @@
 #include "codec/yaml.h"
 #include "model/rows.h"
 
-enum { POLICY_SERVICES_MAX = 64, POLICY_ACCOUNTS_MAX = 16, POLICY_SCOPES_MAX = 64 };
+enum { POLICY_SERVICES_MAX = 64 };
 
 struct policy;
 
@@ -25,13 +25,9 @@ struct bytes policy_name(const struct policy *policy);
 const char *policy_service_at(const struct policy *policy, size_t n);
 /* When a vault that got this policy at @now ends; 0: never. */
 usec_t policy_expires(const struct policy *policy, usec_t now);
-/* The account alias that serves when a caller names none; n = 0: the file does not say. */
-struct bytes policy_default_account(const struct policy *policy, struct bytes service);
 
 struct policy_facts {
 	struct bytes service;
-	struct bytes
-		account; /* alias of the account in use, may be empty; looked at if granted_known */
 	struct bytes asked;   /* separated by spaces; empty: all that policy and grant permit */
 	struct bytes granted; /* separated by spaces; looked at if granted_known */
 	bool granted_known;

@@ -20,8 +20,6 @@ static const char file[] = "name: Coding agent\n"					/* 1 */
 			   "  jira: {}\n"						/* 10 */
 			   "  google:\n"						/* 11 */
 			   "    exchange: {effect: allow}\n"				/* 12 */
-			   "    accounts: [work, home]\n"				/* 13 */
-			   "    account: work\n"					/* 14 */
 			   "    default: approve\n";					/* 15 */
 
 static struct policy *compile(const char *text)
@@ -38,43 +36,39 @@ static struct policy *compile(const char *text)
 static void it_decides_by_the_table(void **state)
 {
 	static const struct {
-		const char *service, *account, *asked, *granted; /* granted NULL: not known yet */
+		const char *service, *asked, *granted; /* granted NULL: not known yet */
 		enum err err;
 		const char *scopes, *missing;
 		unsigned line;
 	} cases[] = {
-		{ "github", NULL, "", "repo read:user gist", OK, "read:user repo", "", 5 },
-		{ "github", NULL, "repo", "repo read:user", OK, "repo", "", 5 },
-		{ "github", NULL, "repo gist", "repo gist", OK, "repo", "", 5 },
-		{ "github", NULL, "repo read:user", "repo", OK, "repo", "", 5 },
-		{ "github", NULL, "gist", "gist repo", ERR_INVALID_SCOPE, "", "", 5 },
-		{ "github", NULL, "a\"b", "repo", ERR_INVALID_SCOPE, "", "", 0 },
-		{ "github", NULL, "read:user", "repo", ERR_INSUFFICIENT_SCOPE, "", "read:user", 5 },
-		{ "github", NULL, "", "gist", ERR_INSUFFICIENT_SCOPE, "", "read:user repo", 5 },
-		{ "github", NULL, "", "", ERR_INSUFFICIENT_SCOPE, "", "read:user repo", 5 },
-		{ "github", NULL, "", NULL, OK, "read:user repo", "", 5 },
-		{ "github", NULL, "repo", NULL, OK, "repo", "", 5 },
-		{ "github", NULL, "gist", NULL, ERR_INVALID_SCOPE, "", "", 5 },
-		{ "slack", NULL, "", "chat:write", ERR_DENIED, "", "", 9 },
-		{ "jira", NULL, "", "read:jira-work", ERR_DENIED, "", "", 10 },
-		{ "notes", NULL, "", "notes.read", ERR_INVALID_TARGET, "", "", 0 },
-		{ "", NULL, "", "", ERR_INVALID_TARGET, "", "", 0 },
-		{ "githu", NULL, "", "repo", ERR_INVALID_TARGET, "", "", 0 },
-		{ "google", "work", "", "b a", OK, "a b", "", 12 },
-		{ "google", "home", "a", "b a", OK, "a", "", 12 },
-		{ "google", "other", "", "b a", ERR_DENIED, "", "", 11 },
-		{ "google", "", "", "b a", ERR_DENIED, "", "", 11 },
-		{ "google", "work", "", "", OK, "", "", 12 },
-		{ "google", NULL, "", "a", ERR_DENIED, "", "", 11 },
-		{ "google", NULL, "", NULL, OK, "", "", 12 },
-		{ "google", "work", "c", "a", ERR_INSUFFICIENT_SCOPE, "", "c", 12 },
+		{ "github", "", "repo read:user gist", OK, "read:user repo", "", 5 },
+		{ "github", "repo", "repo read:user", OK, "repo", "", 5 },
+		{ "github", "repo gist", "repo gist", OK, "repo", "", 5 },
+		{ "github", "repo read:user", "repo", OK, "repo", "", 5 },
+		{ "github", "gist", "gist repo", ERR_INVALID_SCOPE, "", "", 5 },
+		{ "github", "a\"b", "repo", ERR_INVALID_SCOPE, "", "", 0 },
+		{ "github", "read:user", "repo", ERR_INSUFFICIENT_SCOPE, "", "read:user", 5 },
+		{ "github", "", "gist", ERR_INSUFFICIENT_SCOPE, "", "read:user repo", 5 },
+		{ "github", "", "", ERR_INSUFFICIENT_SCOPE, "", "read:user repo", 5 },
+		{ "github", "", NULL, OK, "read:user repo", "", 5 },
+		{ "github", "repo", NULL, OK, "repo", "", 5 },
+		{ "github", "gist", NULL, ERR_INVALID_SCOPE, "", "", 5 },
+		{ "slack", "", "chat:write", ERR_DENIED, "", "", 9 },
+		{ "jira", "", "read:jira-work", ERR_DENIED, "", "", 10 },
+		{ "notes", "", "notes.read", ERR_INVALID_TARGET, "", "", 0 },
+		{ "", "", "", ERR_INVALID_TARGET, "", "", 0 },
+		{ "githu", "", "repo", ERR_INVALID_TARGET, "", "", 0 },
+		{ "google", "", "b a", OK, "a b", "", 12 },
+		{ "google", "a", "b a", OK, "a", "", 12 },
+		{ "google", "", "", OK, "", "", 12 },
+		{ "google", "", NULL, OK, "", "", 12 },
+		{ "google", "c", "a", ERR_INSUFFICIENT_SCOPE, "", "c", 12 },
 	};
 	struct policy *policy = compile(file);
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const struct policy_facts facts = {
 			.service = str(cases[i].service),
-			.account = str(cases[i].account),
 			.asked = str(cases[i].asked),
 			.granted = str(cases[i].granted),
 			.granted_known = cases[i].granted != NULL,
@@ -101,8 +95,6 @@ static void it_answers_what_the_file_says_besides(void **state)
 	assert_string_equal(policy_service_at(policy, 0), "github");
 	assert_string_equal(policy_service_at(policy, 3), "google");
 	assert_null(policy_service_at(policy, 4));
-	assert_true(bytes_is(policy_default_account(policy, str("google")), "work"));
-	assert_int_equal(policy_default_account(policy, str("github")).n, 0);
 	policy_free(&policy);
 	policy = compile("name: Endless\nservices: {}\n");
 	assert_int_equal(policy_expires(policy, 1000), 0);
@@ -159,8 +151,8 @@ static void it_refuses_with_file_line_and_reason(void **state)
 		  "p.yaml:3: the scope 'b' is there twice" },
 		{ "name: x\nservices:\n  a: {default: deny}",
 		  "p.yaml:3: 'default' must be allow, approve, step_up or block" },
-		{ "name: x\nservices:\n  a: {accounts: [b], account: c}",
-		  "p.yaml:3: 'account' is not one of 'accounts'" },
+		{ "name: x\nservices:\n  a: {accounts: [b]}",
+		  "p.yaml:3: 'accounts' is not supported yet by this version" },
 		{ "name: x\nexpires: 0h\nservices: {}",
 		  "p.yaml:2: 'expires' must be a length of time such as 30m, 4h or 7d" },
 		{ "name: x\nexpires: 99999d\nservices: {}",
