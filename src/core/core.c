@@ -131,9 +131,11 @@ static enum err check_rollback(struct core *core)
 	TRY(flow_meta(flow, "changes", &changes));
 	TRY(flow_meta(flow, "log_size", &log_size));
 	TRY(flow_meta(flow, "generation", &generation));
-	const bool accepted = generation != 0 && generation < flow->generation;
+	/* A database of another generation is as suspect as one with fewer changes. */
 	const bool log_older = log_size > flow->keeper.log_size;
-	if ((changes < flow->keeper.log_change || log_older) && !accepted) {
+	const bool suspected = changes < flow->keeper.log_change || log_older ||
+			       (generation != 0 && generation != flow->generation);
+	if (suspected && flow->keeper.accepted == 0) {
 		FRAME_PUT(&flow->staged[PEER_KEEPER], 0, rollback_suspected, &message);
 		return ERR_ROLLBACK;
 	}
@@ -182,7 +184,7 @@ static void on_keys(struct core *core, const struct frame *frame)
 		err = serve_begin(core, &keys);
 	wipe(&keys, sizeof keys);
 	if (err == ERR_ROLLBACK) {
-		log_error("the database has fewer changes than the log knows of: not serving");
+		log_error("the database and the log are not of one time: not serving");
 		return;
 	}
 	if (err == OK) {

@@ -123,6 +123,7 @@ enum {
 	HASH(log_root)                                                                             \
 	HASH(log_key)	/* Ed25519 public key of the checkpoints */                                \
 	U64(log_change) /* the highest `change` of any record */                                   \
+	U8(accepted)	/* 1: what was put back is accepted, and core has not started since */     \
 	U64(log_time)                                                                              \
 	U32(root_version)                                                                          \
 	U64(generation)

@@ -61,6 +61,7 @@ static void send_state(struct keeper *keeper, uint64_t id)
 		m.log_segment = log.segment;
 		m.log_time = log.time;
 		m.log_change = log.change;
+		m.accepted = log.accepted;
 		memcpy(m.log_root, log.root, HASH_LEN);
 		memcpy(m.log_key, log.key, HASH_LEN);
 		m.root_version = keyring_root_version(keeper->vault.ring);

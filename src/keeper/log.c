@@ -20,7 +20,7 @@ enum {
 	BATCH_MAX = 32 * 1024 * 1024,
 	CHECKPOINT_RECORDS = 1000000, /* else once a second */
 	READ_BYTES = 1024 * 1024,
-	FRONTIER_FIXED = sizeof magic + 1 + 5 * 8 + 1,
+	FRONTIER_FIXED = sizeof magic + 1 + 5 * 8 + 1 + 1,
 	FRONTIER_MAX = FRONTIER_FIXED + MERKLE_LEVELS * SHA256_LEN + NOTE_MAX,
 };
 
@@ -36,6 +36,7 @@ struct log {
 	struct merkle tree, durable_tree;
 	usec_t time, durable_time;
 	uint64_t change, durable_change; /* the highest that a record named */
+	bool accepted, durable_accepted; /* see struct log_state */
 	uint64_t segment, segment_bytes; /* durable */
 	struct dynbuf batch;
 	uint64_t checkpoint_size;
@@ -139,6 +140,29 @@ static bool heads_hold(const struct log *log)
 	return true;
 }
 
+/* An acceptance holds for the next start of core and no other: what is put back later is another
+ * matter. */
+static void kind_seen(struct log *log, uint8_t kind)
+{
+	if (kind == EVENT_rollback_accept || kind == EVENT_restore)
+		log->accepted = true;
+	else if (kind == EVENT_start)
+		log->accepted = false;
+}
+
+static uint8_t line_kind(struct bytes line)
+{
+	static const char member[] = ",\"kind\":\"";
+	const uint8_t *at = memmem(line.p, line.n, member, sizeof member - 1);
+	uint8_t kind = 0;
+
+	if (at == NULL)
+		return 0;
+	at += sizeof member - 1;
+	struct bytes rest = { at, line.n - (size_t)(at - line.p) };
+	return event_kind_parse(bytes_cut(&rest, '"'), &kind) == OK ? kind : 0;
+}
+
 /* Takes whole lines of the open segment from segment_bytes on. *@ret_rest: bytes after the last. */
 static enum err segment_follow(struct log *log, size_t *ret_rest)
 {
@@ -158,6 +182,7 @@ static enum err segment_follow(struct log *log, size_t *ret_rest)
 			const struct bytes line = bytes_cut(&rest, '\n');
 			TRY(line_time(line, log->tree.size, &log->time));
 			change_seen(log, line_change(line));
+			kind_seen(log, line_kind(line));
 			merkle_leaf(line, leaf);
 			merkle_append(&log->tree, leaf);
 			log->segment_bytes += line.n + 1;
@@ -220,8 +245,9 @@ static enum err frontier_read(struct log *log, struct bytes file)
 	log->segment_bytes = get_u64(p + 16);
 	log->time = get_u64(p + 24);
 	log->change = get_u64(p + 32);
-	const size_t count = p[40];
-	p += 41;
+	log->accepted = p[40] == 1;
+	const size_t count = p[41];
+	p += 42;
 	if (count != (size_t)__builtin_popcountll(log->tree.size) ||
 	    file.n < FRONTIER_FIXED + count * SHA256_LEN)
 		return ERR_MALFORMED;
@@ -295,6 +321,7 @@ static void log_settled(struct log *log)
 	log->durable_tree = log->tree;
 	log->durable_time = log->time;
 	log->durable_change = log->change;
+	log->durable_accepted = log->accepted;
 	dynbuf_reset(&log->batch);
 }
 
@@ -325,7 +352,7 @@ enum err log_open(int dir, int witness, const uint8_t seed[static SIGN_SEED_LEN]
 enum err log_accept(struct log *log)
 {
 	memset(&log->tree, 0, sizeof log->tree);
-	log->segment = log->segment_bytes = 0;
+	log->segment = log->segment_bytes = log->change = 0;
 	log->checkpoint_size = log->heads_n = 0;
 	TRY(log_follow(log));
 	log_settled(log);
@@ -354,6 +381,7 @@ enum err log_append(struct log *log, const struct ipc_record *record, uint64_t *
 	*ret_seq = log->tree.size;
 	*ret_time = log->time = time;
 	change_seen(log, record->change);
+	kind_seen(log, record->kind);
 	merkle_append(&log->tree, leaf);
 	return OK;
 }
@@ -363,6 +391,7 @@ static enum err batch_undo(struct log *log)
 	log->tree = log->durable_tree;
 	log->time = log->durable_time;
 	log->change = log->durable_change;
+	log->accepted = log->durable_accepted;
 	dynbuf_reset(&log->batch);
 	if (log->fd >= 0 && ftruncate(log->fd, (off_t)log->segment_bytes) != 0)
 		return FAULT_SYNC;
@@ -421,6 +450,7 @@ static void frontier_print(const struct log *log, struct bytes note, struct dynb
 	dynbuf_u64(out, log->segment_bytes);
 	dynbuf_u64(out, log->durable_time);
 	dynbuf_u64(out, log->durable_change);
+	dynbuf_u8(out, log->durable_accepted);
 	dynbuf_u8(out, (uint8_t)__builtin_popcountll(log->durable_tree.size));
 	for (size_t level = 0; level < MERKLE_LEVELS; level++)
 		if ((log->durable_tree.size >> level & 1) != 0)
@@ -464,6 +494,7 @@ void log_state(const struct log *log, struct log_state *ret)
 				   .segment = log->segment,
 				   .segment_bytes = log->segment_bytes,
 				   .change = log->durable_change,
+				   .accepted = log->durable_accepted,
 				   .time = log->durable_time };
 	merkle_root(&log->durable_tree, ret->root);
 	memcpy(ret->key, log->key.public, SIGN_PUBLIC_LEN);

@@ -17,7 +17,7 @@
  *   checkpoint                     C2SP signed note: origin, size, root
  *   frontier                       the same note and the state to go on from, for a quick start:
  *                                  "vklogf\0" version(1) size(8) segment(8) bytes(8) time(8)
- *                                  change(8) count(1) hashes(32 each) note
+ *                                  change(8) accepted(1) count(1) hashes(32 each) note
  */
 
 #include "base/clock.h"
@@ -47,6 +47,7 @@ must_check enum err log_checkpoint(struct log *log, bool force);
 
 struct log_state {
 	uint64_t size, segment, segment_bytes, change;
+	bool accepted; /* a rollback or a restore, and no start since */
 	usec_t time;
 	uint8_t root[SHA256_LEN], key[SIGN_PUBLIC_LEN];
 };

@@ -152,6 +152,38 @@ static void a_log_shorter_than_its_checkpoint_is_a_rollback(void **state)
 	assert_int_equal(append(), 4);
 }
 
+static void note_kind(uint8_t kind)
+{
+	const struct ipc_record record = { .kind = kind, .outcome = OUTCOME_OK, .event = id_new() };
+	uint64_t seq;
+	usec_t time;
+
+	assert_int_equal(log_append(log_, &record, &seq, &time), OK);
+	assert_int_equal(log_sync(log_), OK);
+}
+
+static void what_was_accepted_is_accepted_until_core_has_started(void **state)
+{
+	static const uint8_t accepting[] = { EVENT_rollback_accept, EVENT_restore };
+
+	(void)state;
+	assert_false(now().accepted);
+	for (size_t i = 0; i < ARRAY_LEN(accepting); i++) {
+		note_kind(accepting[i]);
+		note_kind(EVENT_unseal);
+		assert_true(now().accepted);
+		assert_int_equal(reopen(), OK); /* from the lines */
+		assert_true(now().accepted);
+		assert_int_equal(log_checkpoint(log_, true), OK);
+		assert_int_equal(reopen(), OK); /* from the frontier */
+		assert_true(now().accepted);
+		note_kind(EVENT_start);
+		assert_false(now().accepted);
+		assert_int_equal(reopen(), OK);
+		assert_false(now().accepted);
+	}
+}
+
 /* Without a frontier all of it is read again, and the checkpoint still says what it was. */
 static void a_log_cut_or_edited_is_noticed_without_its_frontier(void **state)
 {
@@ -229,7 +261,7 @@ static void a_frontier_of_another_key_or_changed_is_a_rollback(void **state)
 	assert_int_equal(file_read(dir, "frontier", 100000, &file), OK);
 	for (size_t i = 0; i < file->n; i++) {
 		/* segment, its bytes and the time are where to read on: the lines there decide */
-		if (i >= 16 && i < 48)
+		if (i >= 16 && i < 49)
 			continue;
 		log_close(&log_);
 		file->p[i] ^= 1;
@@ -320,6 +352,7 @@ int main(void)
 		LOG_TEST(it_goes_on_where_it_ended),
 		LOG_TEST(a_torn_last_line_is_cut_off_at_any_byte),
 		LOG_TEST(a_log_shorter_than_its_checkpoint_is_a_rollback),
+		LOG_TEST(what_was_accepted_is_accepted_until_core_has_started),
 		LOG_TEST(a_log_cut_or_edited_is_noticed_without_its_frontier),
 		LOG_TEST(a_log_put_back_whole_is_noticed_by_its_witness),
 		LOG_TEST(a_frontier_of_another_key_or_changed_is_a_rollback),
