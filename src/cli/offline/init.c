@@ -192,8 +192,9 @@ enum err init_data(const struct init_options *options)
 			     run_dir = -1;
 	scoped(keyring_free) struct keyring *ring = NULL;
 
-	if (init_done(options->data))
-		return ERR_EXISTS;
+	if (init_done(options->data) || access(options->token_file, F_OK) == 0 ||
+	    (options->passphrase == NULL && access(options->key_file, F_OK) == 0))
+		return ERR_EXISTS; /* before anything is made */
 	TRY(crypto_init());
 	TRY(open_directory(options->data, "", &top_dir));
 	TRY(open_directory(options->data, "keys", &keys_dir));
