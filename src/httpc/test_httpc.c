@@ -366,6 +366,30 @@ static void plain_bytes_are_no_handshake(void **state)
 	server_close(&server);
 }
 
+static void what_may_change_something_is_sent_once(void **state)
+{
+	struct server server;
+	struct client client;
+	char url[64];
+	struct wait first = { 0 }, second = { 0 };
+
+	server_open(&server, (struct script){ .answer = "HTTP/1.1 200 OK\r\n"
+							"Content-Length: 1\r\n\r\nx",
+					      .hold = true });
+	client_open(&client, "127.0.0.1:1");
+	struct httpc_request request = request_to(&server, url);
+	call(&client, &request, &first);
+	assert_int_equal(first.outcome, HTTPC_ANSWERED);
+	/* The connection is still open; a request that dies on it would be repeated. */
+	request.method = "POST";
+	call(&client, &request, &second);
+	assert_int_equal(second.outcome, HTTPC_ANSWERED);
+	client_close(&client);
+	server_close(&server);
+	assert_int_equal(server.connections, 2);
+	assert_int_equal(server.requests, 2);
+}
+
 static void many_at_once_are_all_answered_and_the_ceiling_holds(void **state)
 {
 	struct server server;
@@ -420,6 +444,7 @@ int main(void)
 		cmocka_unit_test(names_are_asked_for_and_pinned),
 		cmocka_unit_test(deadlines_end_what_stalls),
 		cmocka_unit_test(plain_bytes_are_no_handshake),
+		cmocka_unit_test(what_may_change_something_is_sent_once),
 		cmocka_unit_test(many_at_once_are_all_answered_and_the_ceiling_holds),
 		cmocka_unit_test(what_is_under_way_ends_with_the_client),
 	};

@@ -21,6 +21,7 @@ static void hear(struct server *server, int fd)
 		const ssize_t got = recv(fd, server->heard + n, sizeof server->heard - 1 - n, 0);
 		if (got <= 0)
 			break;
+		server->requests += n == 0 ? 1 : 0;
 		n += (size_t)got;
 		server->heard[n] = 0;
 		const char *end = strstr(server->heard, "\r\n\r\n");
@@ -66,6 +67,9 @@ static void *serve(void *ctx)
 			hear(server, fd);
 			answer(server, fd);
 		}
+		struct pollfd more = { .fd = fd, .events = POLLIN };
+		if (server->script.hold && poll(&more, 1, 300) == 1)
+			hear(server, fd);
 		const struct linger hard = { 1, 0 };
 		if (server->script.reset)
 			(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);

@@ -18,6 +18,7 @@ struct script {
 	size_t flood;	    /* bytes of 'x' after the answer */
 	bool deaf;	    /* closes when something has come, unread */
 	bool reset;	    /* ends with RST */
+	bool hold;	    /* keeps the connection a while, hears one more request and closes */
 	bool stall;	    /* holds the connection until the client goes */
 };
 
@@ -27,7 +28,7 @@ struct server {
 	uint16_t port;
 	pthread_t thread;
 	char heard[8192];
-	int connections;
+	int connections, requests;
 };
 
 /* Both at once. A test that forks does it between the two: a fork while threads run may hang. */
