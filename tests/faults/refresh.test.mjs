@@ -148,7 +148,7 @@ describe('refreshing', { concurrency: 4 }, () => {
 
   test('P-06 a provider that is gone is not a reason to ask the user', async (t) => {
     const s = await stage(t, { lifetime: life });
-    await s.sandbox.program.stop('SIGKILL');
+    await s.sandbox.program.stop();
     await sleep(past);
     await notRefreshed(s, 'provider_unavailable');
     assert.equal(await state(s), 'connected');

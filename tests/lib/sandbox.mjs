@@ -41,8 +41,8 @@ export class Sandbox {
 }
 
 export async function startSandbox(t) {
-  const program = new Program(binary, ['--role=sandbox', '--listen', '127.0.0.1:0']);
-  t?.after(() => program.stop('SIGKILL'));
+  const program = new Program(binary, ['sandbox', '--listen', '127.0.0.1:0']);
+  t?.after(() => program.stop());
   const [, origin] = await program.says(/listening on (http:\/\/[^/\s]+)/);
   const sandbox = new Sandbox(origin);
   sandbox.program = program;
