@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The walk that the README describes, done by a person's browser and an agent's curl.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 
 import { startBrowser } from '../lib/browser.mjs';
+import { Jar, decideAtSandbox, land, openLink } from '../lib/consent.mjs';
 import { accessTokenType, exchangeGrant, policy } from '../lib/daemon.mjs';
 import { startDemo } from '../lib/demo.mjs';
-import { run } from '../lib/process.mjs';
+import { binary, run } from '../lib/process.mjs';
 
 async function curl(url, form) {
   const pairs = Object.entries(form).flatMap(([k, v]) => ['--data-urlencode', `${k}=${v}`]);
@@ -111,6 +112,38 @@ test('a person connects an account, lends it, sees it used, pauses, resumes and 
     const { code, out, err } = await daemon.cli(['audit', 'verify'], { fails: true });
     assert.equal(code, 0, out + err);
   });
+});
+
+test('the steps that the demo prints work when they are pasted', async (t) => {
+  const { daemon, program } = await startDemo(t);
+  const bin = join(daemon.dir, 'bin');
+  mkdirSync(bin);
+  symlinkSync(resolve(binary), join(bin, 'valetkey'));
+  const printed = program.out + program.err;
+  const text = printed.slice(printed.indexOf('What to do next'), printed.indexOf('Ctrl-C ends it'));
+  const lines = text.replace(/\\\n\s*/g, ' ').split('\n').filter((l) => l.startsWith('  ')).map((l) => l.trim());
+  assert.ok(lines.length >= 8, printed);
+  let said = '';
+  let token;
+  for (const line of lines) {
+    const command = line.startsWith('export') ? (said = `${said}${line}; `, null) : line.replace('VAULT_TOKEN', token ?? '');
+    if (!command) continue;
+    const { code, out, err } = await run('bash', ['-c', `${said}${command}`], {
+      cwd: daemon.dir, env: { ...daemon.env, PATH: `${bin}:${process.env.PATH}` },
+    });
+    assert.equal(code, 0, `${command}\n${out}${err}`);
+    const [url] = /http:\/\/\S+\/connect\/\S+/.exec(out) ?? [];
+    if (url) {
+      const jar = new Jar();
+      const { status } = await land(jar, await decideAtSandbox(jar, await openLink(jar, url)));
+      assert.equal(status, 200);
+    }
+    token ??= /vk_vault_\w+/.exec(out)?.[0];
+    if (command.startsWith('curl')) assert.match(JSON.parse(out).access_token, /^sandbox-github-access-/);
+    if (command.includes('audit tail')) assert.match(out, /exchange/);
+    if (command.includes('connection list')) assert.match(out, /github/);
+  }
+  assert.ok(token, 'a vault was created');
 });
 
 test('a consent that is denied ends on a page that says so', async (t) => {

@@ -22,5 +22,6 @@ export async function startDemo(t) {
   daemon.token = readFileSync(join(data, 'operator', 'admin.token'), 'utf8').trim();
   const sandbox = new Sandbox(`http://127.0.0.1:${sandboxPort}`);
   await waitFor(() => sandbox.observed(), { what: 'the sandbox' });
+  await program.says(/Ctrl-C ends it/);
   return { daemon, sandbox, program };
 }
