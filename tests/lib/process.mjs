@@ -21,6 +21,7 @@ export async function waitFor(probe, { what = 'it', ms = 10000, every = 25 } = {
       if (found) return found;
       last = undefined;
     } catch (error) {
+      if (error.final) throw error;
       last = error;
     }
     if (Date.now() > end) throw new Error(`${what} did not come within ${ms} ms`, { cause: last });
@@ -75,7 +76,7 @@ export class Program {
     return waitFor(() => {
       const found = pattern.exec(this.out) ?? pattern.exec(this.err);
       if (!found && this.end) {
-        throw new Error(`it ended with ${JSON.stringify(this.end)}: ${this.out}${this.err}`);
+        throw Object.assign(new Error(`it ended with ${JSON.stringify(this.end)}: ${this.out}${this.err}`), { final: true });
       }
       return found;
     }, { what: `${pattern} in the output`, ms });
