@@ -10,7 +10,7 @@ export const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
 
 export class Daemon {
   constructor({ dir, data, url, token, env }) {
-    Object.assign(this, { dir, data, url: url.replace(/\/$/, ''), token, env });
+    Object.assign(this, { dir, data, url: url.replace(/\/$/, ''), token, env, markers: 0 });
   }
 
   /** One call of the management API; throws on an answer that is no success. */
@@ -98,12 +98,11 @@ export class Daemon {
     return this.list(`/events?order=asc&limit=500${query}`);
   }
 
-  /** Waits until the log has been projected as far as it goes, then answers the events. */
+  /** The events, once all that was noted before this call can be found. */
   async settledEvents(query = '') {
-    await waitFor(async () => {
-      const status = await this.api('GET', '/status');
-      return status.projected_upto >= status.log.size;
-    }, { what: 'the projection' });
+    const { id } = await this.api('POST', '/users', { subject: `marker-${process.pid}-${++this.markers}` });
+    await waitFor(async () => (await this.api('GET', '/events?kind=user_create&order=desc&limit=20')).items
+      .some((e) => e.user === id), { what: 'the projection' });
     return this.events(query);
   }
 
