@@ -23,7 +23,7 @@ test('a person connects an account, lends it, sees it used, pauses, resumes and 
   const browser = await startBrowser(t);
   const page = await browser.newPage();
   const ask = (token) => curl(`${daemon.url}/oauth/token`, {
-    grant_type: exchangeGrant, subject_token: token, subject_token_type: accessTokenType, audience: 'github',
+    grant_type: exchangeGrant, subject_token: token, subject_token_type: accessTokenType, audience: 'sandbox-github',
   });
   const use = (token) => fetch(`${sandbox.origin}/github/api/user`, { headers: { authorization: `Bearer ${token}` } });
   let connection;
@@ -37,7 +37,7 @@ test('a person connects an account, lends it, sees it used, pauses, resumes and 
 
   await t.test('the link leads over a page that names the user and the service', async () => {
     await daemon.cli(['user', 'add', '--subject', 'walker']);
-    const { url } = await daemon.cli(['connection', 'start', '--user', 'walker', '--service', 'github'], { json: true });
+    const { url } = await daemon.cli(['connection', 'start', '--user', 'walker', '--service', 'sandbox-github'], { json: true });
     await page.goto(url);
     const text = await page.textContent('body');
     assert.match(text, /walker/);
@@ -59,7 +59,7 @@ test('a person connects an account, lends it, sees it used, pauses, resumes and 
 
   await t.test('a vault is created and its token shown once', async () => {
     const file = join(daemon.dir, 'policy.yaml');
-    writeFileSync(file, policy('Walk', { github: null }));
+    writeFileSync(file, policy('Walk', { 'sandbox-github': null }));
     vault = await daemon.cli(['vault', 'create', '--user', 'walker', '--name', 'Walk', '--policy', file], { json: true });
     assert.match(vault.token, /^vk_vault_/);
     assert.doesNotMatch(JSON.stringify(await daemon.cli(['vault', 'show', vault.id], { json: true })), /vk_vault_/);
@@ -151,7 +151,7 @@ test('a consent that is denied ends on a page that says so', async (t) => {
   const browser = await startBrowser(t);
   const page = await browser.newPage();
   await daemon.cli(['user', 'add', '--subject', 'walker']);
-  const { url } = await daemon.cli(['connection', 'start', '--user', 'walker', '--service', 'github'], { json: true });
+  const { url } = await daemon.cli(['connection', 'start', '--user', 'walker', '--service', 'sandbox-github'], { json: true });
   await page.goto(url);
   await page.click('form button, form input[type=submit]');
   await page.waitForSelector('#deny');
