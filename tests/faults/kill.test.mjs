@@ -17,6 +17,7 @@ for (const role of ['gate', 'core', 'keeper', 'courier']) {
     const acknowledged = [];
     const odd = new Set();
     let going = true;
+    t.after(() => { going = false; });
     const caller = async () => {
       while (going) {
         try {

@@ -63,6 +63,7 @@ describe('the operator', { concurrency: 3 }, () => {
     const s = await stage(t, {});
     let going = true;
     const statuses = new Set();
+    t.after(() => { going = false; });
     const load = (async () => { while (going) statuses.add((await s.ask()).status); })();
     for (let i = 0; i < 3; i++) {
       await s.daemon.api('POST', '/keys/rotate', {});
