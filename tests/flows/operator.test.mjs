@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an operator does and what may go wrong meanwhile: sealing, rotation, backup, bad files, full disks.
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
@@ -174,10 +174,13 @@ describe('the operator', { concurrency: 3 }, () => {
   });
 
   test('F-08 the disk is full: nothing is lent, 503, and it recovers by itself', async (t) => {
-    const dir = folder(t);
+    const dir = folder(null);
     const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', dir]).catch((error) => ({ code: 1, err: String(error) }));
+    t.after(async () => {
+      if (mounted.code === 0) await run('umount', ['-l', dir]);
+      rmSync(dir, { recursive: true, force: true });
+    });
     if (mounted.code !== 0) return t.skip(`a small disk cannot be made here: ${mounted.err.trim()}`);
-    t.after(() => run('umount', ['-l', dir]));
     const s = await stage(t, { dir });
     assert.equal((await s.ask()).status, 200);
     const filler = join(dir, 'filler');
