@@ -10,7 +10,7 @@
 static enum err place(const struct ipc_placement *placements, size_t count, const char *secret,
 		      const struct ipc_courier_call *from, struct placed *ret)
 {
-	struct capsule capsule = { .count = 1, .values = { str(secret), str("not in it") } };
+	struct capsule capsule = { .count = 1, .values = { str(secret), str("stale") } };
 	struct ipc_courier_call call = *from;
 	struct dynbuf list;
 
