@@ -165,7 +165,7 @@ must_check enum err store_token_put(struct store *store, const struct own_token_
 /* Live ones only. ERR_NOT_FOUND (also revoked), ERR_EXPIRED */
 must_check enum err store_token_find(struct store *store, struct bytes text, usec_t now,
 				     struct own_token_row *ret);
-/* Revokes all of that kind for that object. */
+/* Revokes all of that kind for that object: their rows are deleted. */
 must_check enum err store_token_revoke(struct store *store, struct id tenant,
 				       enum own_token_kind kind, struct id object);
 

@@ -231,6 +231,29 @@ static void a_weak_tokens_hash_does_not_open_a_strong_ones_row(void **state)
 	answers(ERR_FORGED, store_token_find(home->store, str(HOME_TOKEN), 1, &row));
 }
 
+static void a_token_is_revoked_although_another_was_changed(void **state)
+{
+	struct home *home = *state;
+	const struct own_token_row second = {
+		.id = id_new(),
+		.tenant = home->tenant,
+		.kind = OWN_VAULT,
+		.object = home->vault,
+	};
+	struct own_token_row row;
+
+	must(store_token_put(home->store, &second, str("vk_vault_second")));
+	sqlite3 *const raw = raw_open(home);
+	raw_do(raw, "UPDATE tokens SET expires = 1 WHERE expires = 100");
+	sqlite3_close(raw);
+	open_again(home);
+	must(store_token_find(home->store, str("vk_vault_second"), 1, &row));
+	answers(ERR_FORGED, store_token_find(home->store, str(HOME_TOKEN), 1, &row));
+	must(store_token_revoke(home->store, home->tenant, OWN_VAULT, home->vault));
+	answers(ERR_NOT_FOUND, store_token_find(home->store, str("vk_vault_second"), 1, &row));
+	answers(ERR_NOT_FOUND, store_token_find(home->store, str(HOME_TOKEN), 1, &row));
+}
+
 static void a_list_leaves_out_what_was_changed(void **state)
 {
 	struct home *home = *state;
@@ -457,6 +480,7 @@ int main(void)
 		home_test(each_edited_column_is_noticed),
 		home_test(texts_do_not_open_in_another_row),
 		home_test(a_weak_tokens_hash_does_not_open_a_strong_ones_row),
+		home_test(a_token_is_revoked_although_another_was_changed),
 		home_test(a_list_leaves_out_what_was_changed),
 		home_test(a_trigger_that_was_slipped_in_does_not_run),
 		home_test(no_personal_text_and_no_token_is_in_the_files),

@@ -42,18 +42,9 @@ enum err store_token_revoke(struct store *store, struct id tenant, enum own_toke
 				    id_none(object) ? none : arg_id(&object),
 				    arg_number(kind),
 				    { ARG_END } };
-	struct own_token_row row;
-	struct hidden hidden;
 
-	for (;;) {
-		const enum err err =
-			row_find(store, STATEMENT_token_list, &table_token, args, &row, &hidden);
-		if (err == ERR_NOT_FOUND)
-			return OK;
-		TRY(err);
-		row.revoked = true;
-		TRY(row_write(store, STATEMENT_token_revoke, &table_token, &row, &hidden));
-	}
+	/* Not a mark in each row: one that was changed outside must not keep the others alive. */
+	return row_exec(store, STATEMENT_token_revoke, args);
 }
 
 enum err store_consent_put(struct store *store, const struct consent_row *row, struct bytes ticket)

@@ -501,7 +501,8 @@ enum err row_check(struct store *store, enum statement which, const struct table
 		enum err err = arena_take(&store->arena, table->size, &row);
 		if (err == OK)
 			err = read_row(store, statement, table, row, NULL);
-		fn(ctx, table, err < 0 ? (struct id){ { 0 } } : row_id(table, row), err);
+		fn(ctx, table, row == NULL ? (struct id){ { 0 } } : row_id(table, row), err);
+		row = NULL;
 	}
 	arena_done(&store->arena);
 	store->arena = kept;

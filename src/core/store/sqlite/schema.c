@@ -93,7 +93,7 @@ static const char *const migrations[] = {
 	" revoked INTEGER NOT NULL, generation INTEGER NOT NULL, expires INTEGER NOT NULL,"
 	" created INTEGER NOT NULL, hash BLOB NOT NULL PRIMARY KEY, mac BLOB NOT NULL"
 	") STRICT, WITHOUT ROWID;"
-	"CREATE INDEX tokens_object ON tokens(tenant, object, kind) WHERE revoked = 0;"
+	"CREATE INDEX tokens_object ON tokens(tenant, object, kind);"
 	"CREATE TABLE consents("
 	" id BLOB NOT NULL, tenant BLOB NOT NULL, rev INTEGER NOT NULL, user BLOB NOT NULL,"
 	" service TEXT NOT NULL, alias TEXT NOT NULL, scopes TEXT NOT NULL, connection BLOB,"
