@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// I4, F-13: a database or a log that was put back is noticed before anything is released, and an
+// operator's acceptance covers what was put back then and nothing that is put back later.
+import assert from 'node:assert/strict';
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+
+import { startDaemon } from '../lib/daemon.mjs';
+import { Program, binary, waitFor } from '../lib/process.mjs';
+
+const keep = (daemon, what, as) => cpSync(join(daemon.data, what), join(daemon.dir, as), { recursive: true });
+
+function putBack(daemon, what, as) {
+  rmSync(join(daemon.data, what), { recursive: true });
+  cpSync(join(daemon.dir, as), join(daemon.data, what), { recursive: true });
+}
+
+/** Starts it where readiness cannot be expected, and sees that it suspects a rollback. */
+async function startsSuspicious(daemon) {
+  daemon.program = new Program(binary, daemon.args, { env: daemon.env, cwd: daemon.dir });
+  await waitFor(async () => /roll/.test((await daemon.cli(['key', 'status'], { fails: true })).out),
+    { what: 'the suspicion' });
+  assert.equal((await fetch(`${daemon.url}/readyz`)).status, 503);
+  assert.equal((await daemon.raw('GET', '/tenants')).status, 503);
+  const asked = await daemon.exchange('vk_vault_nothing', 'notes');
+  assert.equal(asked.status, 503);
+}
+
+async function accepts(daemon) {
+  await daemon.cli(['key', 'accept-rollback', '--yes']);
+  await daemon.ready();
+  const accepted = await daemon.cli(['audit', 'verify'], { fails: true });
+  assert.equal(accepted.code, 0, accepted.out + accepted.err);
+}
+
+/** A daemon with a past: its database and log of before the newest changes are kept. */
+async function withPast(t) {
+  const daemon = await startDaemon(t);
+  await daemon.settledEvents();
+  await daemon.stop();
+  keep(daemon, 'state', 'old-state');
+  keep(daemon, 'log', 'old-log');
+  await daemon.start();
+  for (const name of ['one', 'two', 'three']) await daemon.api('POST', '/tenants', { name });
+  await daemon.settledEvents();
+  await new Promise((resolve) => setTimeout(resolve, 2500)); // what is remembered once a second
+  await daemon.stop();
+  return daemon;
+}
+
+describe('what was put back', { concurrency: 2 }, () => {
+  test('a database put back is noticed, and again after an acceptance', async (t) => {
+    const daemon = await withPast(t);
+    keep(daemon, 'state', 'new-state');
+    putBack(daemon, 'state', 'old-state');
+    await startsSuspicious(daemon);
+    await accepts(daemon);
+    assert.deepEqual((await daemon.list('/tenants')).map((one) => one.name), ['default']);
+    await daemon.stop();
+    await daemon.start();
+    await daemon.stop();
+    for (const other of ['new-state', 'old-state']) {
+      putBack(daemon, 'state', other);
+      await startsSuspicious(daemon);
+      await daemon.stop();
+    }
+  });
+
+  test('a log put back with its checkpoint is noticed', async (t) => {
+    const daemon = await withPast(t);
+    putBack(daemon, 'log', 'old-log');
+    await startsSuspicious(daemon);
+    await accepts(daemon);
+    assert.equal((await daemon.list('/tenants')).length, 4);
+  });
+});
