@@ -1,214 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The real process, in its sandbox, between a parent, a core and a keeper that
- * this test plays, and a provider that says what the case wants.
- */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/log.h"
-#include "courier/courier.h"
+#include "courier/test_rig.h"
 #include "crypto/crypto.h"
 #include "httpc/test_server.h"
 #include "httpc/test_tls_server.h"
-#include "ipc/capsule.h"
 #include "sys/channel.h"
 
 #define TOKEN "tok-0123456789abcdef"
 
-struct rig {
-	pid_t pid;
-	int control, core;
-	uint8_t key[32];
-	struct capsule_sender keeper_out;
-	struct capsule_receiver keeper_in;
-	uint64_t frame_id;
-	struct dynbuf in, shown; /* what came; the frame that was taken last */
-};
-
 static struct server server;
 static struct tls_server secure, strange; /* port 0: no openssl here */
 static struct rig rig, draining;
-
-static void control_send(const struct rig *r, const struct dynbuf *frame, int fd)
-{
-	assert_int_equal(dynbuf_err(frame), OK);
-	assert_int_equal(handover_send(r->control, dynbuf_view(frame), fd), OK);
-}
-
-static void boot_send(const struct rig *r, const char *allow, const char *ca_file)
-{
-	struct ipc_boot boot = { .role = ROLE_COURIER, .log_level = LOG_ERROR };
-	struct dynbuf settings, frame;
-
-	dynbuf_init(&settings, 8192);
-	dynbuf_init(&frame, 16384);
-	ipc_headers_add(&settings, "egress.allow", str(allow));
-	ipc_headers_add(&settings, "egress.ca_file", str(ca_file));
-	ipc_headers_add(&settings, "egress.resolvers", str("127.0.0.1:1\n127.0.0.1:2\n"));
-	ipc_headers_add(&settings, "issuer", str("http://localhost/"));
-	memcpy(boot.courier_key, r->key, sizeof boot.courier_key);
-	boot.settings = dynbuf_view(&settings);
-	FRAME_PUT(&frame, 0, boot, &boot);
-	control_send(r, &frame, -1);
-	dynbuf_done(&settings);
-	dynbuf_done(&frame);
-}
-
-/* A new stream to core, in place of the last. */
-static void core_hand(struct rig *r)
-{
-	const struct ipc_hand hand = { .what = HANDED_CORE };
-	struct dynbuf frame;
-	int pair[2];
-
-	if (r->core >= 0)
-		close(r->core);
-	assert_int_equal(channel_pair(pair), OK);
-	r->core = pair[0];
-	dynbuf_init(&frame, 1024);
-	FRAME_PUT(&frame, 0, hand, &hand);
-	control_send(r, &frame, pair[1]);
-	close(pair[1]);
-	dynbuf_done(&frame);
-	dynbuf_reset(&r->in);
-}
-
-static void rig_open(struct rig *r, const char *allow, const char *ca_file)
-{
-	uint8_t message[1024];
-	size_t n = sizeof message;
-	int pair[2], fd = -1;
-
-	*r = (struct rig){ .core = -1 };
-	rng_fill(r->key, sizeof r->key);
-	capsule_sender_init(&r->keeper_out, r->key, CAPSULE_OUT);
-	capsule_receiver_init(&r->keeper_in, r->key, CAPSULE_IN);
-	dynbuf_init(&r->in, 2 * IPC_FRAME_MAX);
-	dynbuf_init(&r->shown, 2 * IPC_FRAME_MAX);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	r->control = pair[0];
-	r->pid = fork();
-	if (r->pid == 0) {
-		close(pair[0]);
-		close(server.listener);
-		if (r != &rig) {
-			close(rig.control);
-			close(rig.core);
-		}
-		_exit(courier_main(pair[1]));
-	}
-	close(pair[1]);
-	boot_send(r, allow, ca_file);
-	core_hand(r);
-	assert_int_equal(handover_recv(r->control, message, &n, &fd), OK);
-	assert_int_equal(message[5], IPC_TYPE_ready);
-}
-
-static int rig_close(struct rig *r)
-{
-	int status;
-
-	close(r->control);
-	assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
-	close(r->core);
-	dynbuf_done(&r->in);
-	dynbuf_done(&r->shown);
-	return status;
-}
-
-/* The next frame from courier, or false after @ms without one. */
-static bool answer_wait(struct rig *r, int ms, struct frame *frame,
-			struct ipc_courier_answer *answer)
-{
-	struct pollfd watch = { .fd = r->core, .events = POLLIN };
-	struct bytes rest = dynbuf_view(&r->in);
-
-	while (frame_next(&rest, frame) == ERR_NOT_FOUND) {
-		if (poll(&watch, 1, ms) <= 0)
-			return false;
-		uint8_t *to = dynbuf_grow(&r->in, 65536);
-		assert_non_null(to);
-		const ssize_t n = recv(r->core, to, 65536, 0);
-		r->in.n = r->in.n - 65536 + (n > 0 ? (size_t)n : 0);
-		assert_true(n > 0);
-		rest = dynbuf_view(&r->in);
-	}
-	dynbuf_reset(&r->shown);
-	dynbuf_put(&r->shown, r->in.p, r->in.n - rest.n);
-	dynbuf_shift(&r->in, r->in.n - rest.n);
-	rest = dynbuf_view(&r->shown);
-	assert_int_equal(frame_next(&rest, frame), OK);
-	assert_int_equal(frame->type, IPC_TYPE_courier_answer);
-	assert_int_equal(ipc_courier_answer_decode(frame->payload, answer), OK);
-	return true;
-}
-
-static void answer_get(struct rig *r, struct ipc_courier_answer *answer)
-{
-	struct frame frame;
-
-	if (!answer_wait(r, 20000, &frame, answer))
-		fail_msg("no answer came");
-	assert_int_equal(frame.id, r->frame_id);
-}
-
-static void frame_send(struct rig *r, const struct dynbuf *frame)
-{
-	assert_int_equal(dynbuf_err(frame), OK);
-	assert_int_equal(send(r->core, frame->p, frame->n, 0), frame->n);
-}
-
-static void call_send(struct rig *r, const struct ipc_courier_call *call)
-{
-	struct dynbuf frame;
-
-	dynbuf_init(&frame, IPC_FRAME_MAX);
-	FRAME_PUT(&frame, ++r->frame_id, courier_call, call);
-	frame_send(r, &frame);
-	dynbuf_done(&frame);
-}
-
-static void ack_send(struct rig *r, struct id attempt)
-{
-	const struct ipc_courier_ack ack = { .attempt = attempt };
-	struct dynbuf frame;
-
-	dynbuf_init(&frame, 1024);
-	FRAME_PUT(&frame, 0, courier_ack, &ack);
-	frame_send(r, &frame);
-	dynbuf_done(&frame);
-}
-
-/* What keeper does: a capsule for this very call. */
-static void seal_for(struct rig *r, const struct ipc_courier_call *call, const char *hosts,
-		     const char *secret, struct dynbuf *capsule)
-{
-	struct dynbuf encoded;
-	uint8_t binding[HASH_LEN];
-	const struct bytes value = str(secret);
-
-	dynbuf_init(&encoded, IPC_FRAME_MAX);
-	ipc_courier_call_encode(call, &encoded);
-	sha256_one(dynbuf_view(&encoded), binding);
-	dynbuf_done(&encoded);
-	dynbuf_init(capsule, IPC_CAPSULE_MAX);
-	capsule_seal(&r->keeper_out, binding, str(hosts), &value, 1, capsule);
-	assert_int_equal(dynbuf_err(capsule), OK);
-}
 
 static const char *url_of(const char *path)
 {
@@ -233,27 +46,6 @@ static struct ipc_courier_call call_of(uint8_t method)
 					  .url = str(url_of("/call")),
 					  .timeout_ms = 5000,
 					  .answer_max = 65536 };
-}
-
-static struct bytes placement_of(struct dynbuf *list, uint8_t how, const char *name,
-				 const char *user)
-{
-	const struct ipc_placement placement = { .how = how, .name = str(name), .user = str(user) };
-
-	dynbuf_init(list, 4096);
-	IPC_LIST_ADD(list, placement, &placement);
-	return dynbuf_view(list);
-}
-
-static struct bytes cuts_of(struct dynbuf *list, const char *first, const char *second)
-{
-	const struct ipc_cut cuts[] = { { .path = str(first) }, { .path = str(second) } };
-
-	dynbuf_init(list, 4096);
-	IPC_LIST_ADD(list, cut, &cuts[0]);
-	if (second != NULL)
-		IPC_LIST_ADD(list, cut, &cuts[1]);
-	return dynbuf_view(list);
 }
 
 static void a_secret_reaches_the_provider_in_its_place(void **state)
@@ -286,11 +78,11 @@ static void a_secret_reaches_the_provider_in_its_place(void **state)
 		call.body_kind = cases[i].body_kind;
 		call.body = str(cases[i].body);
 		call.placements =
-			placement_of(&placements, cases[i].how, cases[i].name, cases[i].user);
-		seal_for(&rig, &call, hosts_of(""), "a/b+c", &capsule);
+			rig_placement(&placements, cases[i].how, cases[i].name, cases[i].user);
+		rig_seal(&rig, &call, hosts_of(""), "a/b+c", &capsule);
 		call.capsule = dynbuf_view(&capsule);
-		call_send(&rig, &call);
-		answer_get(&rig, &answer);
+		rig_call(&rig, &call);
+		rig_answer(&rig, &answer);
 		assert_int_equal(answer.outcome, COURIER_ANSWERED);
 		assert_int_equal(answer.status, 200);
 		assert_true(bytes_is(answer.body, "hi"));
@@ -310,8 +102,8 @@ static void refused(const struct ipc_courier_call *call)
 	const int before = server.connections;
 	struct ipc_courier_answer answer;
 
-	call_send(&rig, call);
-	answer_get(&rig, &answer);
+	rig_call(&rig, call);
+	rig_answer(&rig, &answer);
 	assert_int_equal(answer.outcome, COURIER_REFUSED);
 	assert_int_equal(answer.status, 0);
 	assert_int_equal(server.connections, before);
@@ -324,8 +116,8 @@ static void a_capsule_serves_one_call_once_at_its_own_host(void **state)
 	struct ipc_courier_call call = call_of(HTTP_GET);
 
 	server.script = (struct script){ .answer = "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n" };
-	call.placements = placement_of(&placements, PLACEMENT_BEARER, "", "");
-	seal_for(&rig, &call, hosts_of("\nhttps://api.example"), TOKEN, &capsule);
+	call.placements = rig_placement(&placements, PLACEMENT_BEARER, "", "");
+	rig_seal(&rig, &call, hosts_of("\nhttps://api.example"), TOKEN, &capsule);
 
 	struct ipc_courier_call other = call;
 	other.capsule = dynbuf_view(&capsule);
@@ -333,28 +125,28 @@ static void a_capsule_serves_one_call_once_at_its_own_host(void **state)
 	refused(&other);
 	dynbuf_done(&capsule);
 
-	seal_for(&rig, &call, hosts_of(""), TOKEN, &capsule);
+	rig_seal(&rig, &call, hosts_of(""), TOKEN, &capsule);
 	other = call;
 	other.method = HTTP_POST;
 	other.capsule = dynbuf_view(&capsule);
 	refused(&other);
 	dynbuf_done(&capsule);
 
-	seal_for(&rig, &call, "https://api.example\nhttp://127.0.0.1", TOKEN, &capsule);
+	rig_seal(&rig, &call, "https://api.example\nhttp://127.0.0.1", TOKEN, &capsule);
 	other = call;
 	other.capsule = dynbuf_view(&capsule);
 	refused(&other);
 	dynbuf_done(&capsule);
 
-	seal_for(&rig, &call, hosts_of(""), TOKEN, &capsule);
+	rig_seal(&rig, &call, hosts_of(""), TOKEN, &capsule);
 	other = call;
 	capsule.p[capsule.n - 1] ^= 1;
 	other.capsule = dynbuf_view(&capsule);
 	refused(&other);
 	capsule.p[capsule.n - 1] ^= 1;
 
-	call_send(&rig, &other);
-	answer_get(&rig, &answer);
+	rig_call(&rig, &other);
+	rig_answer(&rig, &answer);
 	assert_int_equal(answer.outcome, COURIER_ANSWERED);
 	refused(&other);
 	dynbuf_done(&capsule);
@@ -389,11 +181,11 @@ static void what_may_not_be_sent_is_refused(void **state)
 		refused(&call);
 	}
 	call = call_of(HTTP_GET);
-	call.placements = placement_of(&placements, PLACEMENT_BEARER, "", "");
+	call.placements = rig_placement(&placements, PLACEMENT_BEARER, "", "");
 	refused(&call);
 	dynbuf_done(&placements);
 	call = call_of(HTTP_GET);
-	call.cuts = cuts_of(&cuts, "a", "a");
+	call.cuts = rig_cuts(&cuts, "a", "a");
 	refused(&call);
 	dynbuf_done(&cuts);
 	call = call_of(99);
@@ -437,9 +229,9 @@ static void tokens_go_to_keeper_and_nothing_of_them_to_core(void **state)
 			       cases[i].answer);
 		server.script = (struct script){ .answer = text };
 		struct ipc_courier_call call = call_of(HTTP_POST);
-		call.cuts = cuts_of(&cuts, "access_token", "refresh_token");
-		call_send(&rig, &call);
-		answer_get(&rig, &answer);
+		call.cuts = rig_cuts(&cuts, "access_token", "refresh_token");
+		rig_call(&rig, &call);
+		rig_answer(&rig, &answer);
 		assert_int_equal(answer.outcome, COURIER_ANSWERED);
 		if (!bytes_is(answer.body, cases[i].rest))
 			fail_msg("case %zu: %.*s", i, (int)answer.body.n, answer.body.p);
@@ -493,9 +285,9 @@ static void garbage_instead_of_tokens_is_unusable(void **state)
 			       answers[i]);
 		server.script = (struct script){ .answer = text };
 		struct ipc_courier_call call = call_of(HTTP_POST);
-		call.cuts = cuts_of(&cuts, "access_token", NULL);
-		call_send(&rig, &call);
-		answer_get(&rig, &answer);
+		call.cuts = rig_cuts(&cuts, "access_token", NULL);
+		rig_call(&rig, &call);
+		rig_answer(&rig, &answer);
 		if (answer.outcome != COURIER_UNUSABLE)
 			fail_msg("case %zu: outcome %u", i, (unsigned)answer.outcome);
 		assert_int_equal(answer.body.n, 0);
@@ -525,9 +317,9 @@ static void an_error_is_passed_on_without_what_cannot_be_read(void **state)
 		struct ipc_courier_answer answer;
 		server.script = (struct script){ .answer = cases[i].answer };
 		struct ipc_courier_call call = call_of(HTTP_POST);
-		call.cuts = cuts_of(&cuts, "access_token", NULL);
-		call_send(&rig, &call);
-		answer_get(&rig, &answer);
+		call.cuts = rig_cuts(&cuts, "access_token", NULL);
+		rig_call(&rig, &call);
+		rig_answer(&rig, &answer);
 		assert_int_equal(answer.outcome, COURIER_ANSWERED);
 		assert_int_equal(answer.status, cases[i].status);
 		assert_true(bytes_is(answer.body, cases[i].body));
@@ -558,16 +350,16 @@ static void what_was_not_sent_is_told_from_what_may_have_been(void **state)
 		server.script = cases[i].script;
 		call = call_of(HTTP_POST);
 		call.timeout_ms = 400;
-		call_send(&rig, &call);
-		answer_get(&rig, &answer);
+		rig_call(&rig, &call);
+		rig_answer(&rig, &answer);
 		if (answer.outcome != cases[i].outcome)
 			fail_msg("case %zu: outcome %u", i, (unsigned)answer.outcome);
 	}
 	call = call_of(HTTP_POST);
 	call.url = str("http://nobody.test:9/");
 	call.timeout_ms = 400;
-	call_send(&rig, &call);
-	answer_get(&rig, &answer);
+	rig_call(&rig, &call);
+	rig_answer(&rig, &answer);
 	assert_int_equal(answer.outcome, COURIER_UNREACHABLE);
 }
 
@@ -580,26 +372,26 @@ static void an_answer_is_sent_again_until_core_has_acknowledged_it(void **state)
 	server.script = (struct script){ .answer = "HTTP/1.1 200 OK\r\nConnection: close\r\n"
 						   "Content-Length: 2\r\n\r\nhi" };
 	call.attempt = id_new();
-	call_send(&rig, &call);
-	answer_get(&rig, &answer);
+	rig_call(&rig, &call);
+	rig_answer(&rig, &answer);
 	const int connections = server.connections;
-	core_hand(&rig);
-	answer_get(&rig, &answer);
+	rig_core(&rig);
+	rig_answer(&rig, &answer);
 	assert_true(id_eq(answer.attempt, call.attempt));
 	assert_true(bytes_is(answer.body, "hi"));
 	/* The same attempt is not made twice. */
 	const uint64_t first = rig.frame_id;
-	call_send(&rig, &call);
+	rig_call(&rig, &call);
 	rig.frame_id = first;
-	answer_get(&rig, &answer);
+	rig_answer(&rig, &answer);
 	assert_true(bytes_is(answer.body, "hi"));
 	assert_int_equal(server.connections, connections);
-	ack_send(&rig, call.attempt);
+	rig_ack(&rig, call.attempt);
 	call.attempt = (struct id){ { 0 } };
-	call_send(&rig, &call);
-	answer_get(&rig, &answer);
-	core_hand(&rig);
-	assert_false(answer_wait(&rig, 200, &frame, &answer));
+	rig_call(&rig, &call);
+	rig_answer(&rig, &answer);
+	rig_core(&rig);
+	assert_false(rig_wait(&rig, 200, &frame, &answer));
 }
 
 static void an_answer_under_way_finds_the_next_core(void **state)
@@ -611,16 +403,16 @@ static void an_answer_under_way_finds_the_next_core(void **state)
 	server.script = (struct script){ .stall = true };
 	call.attempt = id_new();
 	call.timeout_ms = 300;
-	call_send(&rig, &call);
+	rig_call(&rig, &call);
 	call.attempt = (struct id){ { 0 } };
-	call_send(&rig, &call);
-	core_hand(&rig);
+	rig_call(&rig, &call);
+	rig_core(&rig);
 	rig.frame_id--;
-	answer_get(&rig, &answer);
+	rig_answer(&rig, &answer);
 	assert_int_equal(answer.outcome, COURIER_UNKNOWN);
-	assert_false(answer_wait(&rig, 500, &frame, &answer));
+	assert_false(rig_wait(&rig, 500, &frame, &answer));
 	rig.frame_id++;
-	ack_send(&rig, answer.attempt);
+	rig_ack(&rig, answer.attempt);
 }
 
 static void a_frame_that_is_no_call_ends_the_stream_and_not_the_process(void **state)
@@ -633,64 +425,12 @@ static void a_frame_that_is_no_call_ends_the_stream_and_not_the_process(void **s
 	assert_int_equal(send(rig.core, junk, sizeof junk, 0), sizeof junk);
 	assert_int_equal(poll(&watch, 1, 5000), 1);
 	assert_int_equal(recv(rig.core, &byte, 1, 0), 0);
-	core_hand(&rig);
+	rig_core(&rig);
 	server.script = (struct script){ .answer = "HTTP/1.1 204 No\r\nConnection: close\r\n\r\n" };
 	const struct ipc_courier_call call = call_of(HTTP_GET);
-	call_send(&rig, &call);
-	answer_get(&rig, &answer);
+	rig_call(&rig, &call);
+	rig_answer(&rig, &answer);
 	assert_int_equal(answer.outcome, COURIER_ANSWERED);
-}
-
-/* Not without root, for it is not dumpable; not sanitized, whose shadow memory is terabytes. */
-static bool can_look(void)
-{
-#ifdef VALETKEY_SANITIZED
-	return false;
-#else
-	return geteuid() == 0;
-#endif
-}
-
-/* Where in the memory of courier @text stands, as the name of the mapping; NULL if nowhere. */
-static const char *found_in_memory(pid_t pid, const char *text)
-{
-	static char line[512];
-	static uint8_t chunk[1 << 20];
-	char path[64];
-	const char *where = NULL;
-
-	(void)snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
-	FILE *maps = fopen(path, "re");
-	(void)snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
-	const int mem = open(path, O_RDONLY | O_CLOEXEC);
-	assert_true(maps != NULL && mem >= 0);
-	while (where == NULL && fgets(line, sizeof line, maps) != NULL) {
-		char *rest;
-		uint64_t at = strtoull(line, &rest, 16);
-		const uint64_t last = strtoull(rest + 1, NULL, 16);
-		while (where == NULL && at < last) {
-			const size_t n = last - at < sizeof chunk ? last - at : sizeof chunk;
-			const ssize_t got = pread(mem, chunk, n, (off_t)at);
-			if (got <= 0)
-				break;
-			if (memmem(chunk, (size_t)got, text, strlen(text)) != NULL)
-				where = line;
-			at += (uint64_t)got;
-		}
-	}
-	(void)fclose(maps);
-	close(mem);
-	return where;
-}
-
-static void random_text(const char *prefix, char to[static 64])
-{
-	uint8_t raw[16];
-
-	rng_fill(raw, sizeof raw);
-	to += snprintf(to, 16, "%s", prefix);
-	for (size_t i = 0; i < sizeof raw; i++)
-		to += snprintf(to, 3, "%02x", (unsigned)raw[i]);
 }
 
 /* The tokens are made here, after the fork, so that no copy was inherited. */
@@ -700,11 +440,11 @@ static void nothing_of_a_secret_stays_in_memory(void **state)
 	struct dynbuf placements, cuts, capsule;
 	char sent[64], cut[64], shown[64], text[512];
 
-	if (!can_look())
+	if (!rig_can_look())
 		skip();
-	random_text("sent-", sent);
-	random_text("cut-", cut);
-	random_text("shown-", shown);
+	rig_token("sent-", sent);
+	rig_token("cut-", cut);
+	rig_token("shown-", shown);
 	(void)snprintf(text, sizeof text,
 		       "HTTP/1.1 200 OK\r\nConnection: close\r\n%s"
 		       "{\"access_token\":\"%s\",\"scope\":\"%s\"}",
@@ -714,23 +454,23 @@ static void nothing_of_a_secret_stays_in_memory(void **state)
 		struct ipc_courier_call call = call_of(HTTP_POST);
 		call.body_kind = how % 2 == 0 ? BODY_JSON : BODY_FORM;
 		call.body = str(how % 2 == 0 ? "{}" : "a=b");
-		call.placements = placement_of(&placements, how, "X-Key", "client");
-		call.cuts = cuts_of(&cuts, "access_token", NULL);
-		seal_for(&rig, &call, hosts_of(""), sent, &capsule);
+		call.placements = rig_placement(&placements, how, "X-Key", "client");
+		call.cuts = rig_cuts(&cuts, "access_token", NULL);
+		rig_seal(&rig, &call, hosts_of(""), sent, &capsule);
 		call.capsule = dynbuf_view(&capsule);
-		call_send(&rig, &call);
-		answer_get(&rig, &answer);
+		rig_call(&rig, &call);
+		rig_answer(&rig, &answer);
 		assert_int_equal(answer.outcome, COURIER_ANSWERED);
 		assert_int_equal(answer.found, 1);
 		dynbuf_done(&placements);
 		dynbuf_done(&cuts);
 		dynbuf_done(&capsule);
 	}
-	assert_non_null(found_in_memory(rig.pid, shown)); /* the search can find */
-	const char *where = found_in_memory(rig.pid, sent);
+	assert_non_null(rig_find(rig.pid, shown)); /* the search can find */
+	const char *where = rig_find(rig.pid, sent);
 	if (where != NULL)
 		fail_msg("a secret that was sent stands in %s", where);
-	where = found_in_memory(rig.pid, cut);
+	where = rig_find(rig.pid, cut);
 	if (where != NULL)
 		fail_msg("a token that was cut stands in %s", where);
 }
@@ -744,26 +484,26 @@ static void tls_is_spoken_from_inside_the_sandbox_and_leaves_nothing(void **stat
 
 	if (secure.port == 0)
 		skip();
-	random_text("sent-", sent);
-	random_text("cut-", cut);
+	rig_token("sent-", sent);
+	rig_token("cut-", cut);
 	(void)snprintf(text, sizeof text,
 		       "HTTP/1.1 200 OK\r\nConnection: close\r\n%s{\"access_token\":\"%s\"}",
 		       JSON_HEAD, cut);
 	tls_file_put("token", text);
 	(void)snprintf(url, sizeof url, "https://127.0.0.1:%u/token", secure.port);
 	call.url = str(url);
-	call.placements = placement_of(&placements, PLACEMENT_BEARER, "", "");
-	call.cuts = cuts_of(&cuts, "access_token", NULL);
-	seal_for(&rig, &call, url, sent, &capsule);
+	call.placements = rig_placement(&placements, PLACEMENT_BEARER, "", "");
+	call.cuts = rig_cuts(&cuts, "access_token", NULL);
+	rig_seal(&rig, &call, url, sent, &capsule);
 	call.capsule = dynbuf_view(&capsule);
-	call_send(&rig, &call);
-	answer_get(&rig, &answer);
+	rig_call(&rig, &call);
+	rig_answer(&rig, &answer);
 	assert_int_equal(answer.outcome, COURIER_ANSWERED);
 	assert_int_equal(answer.found, 1);
-	const char *where = can_look() ? found_in_memory(rig.pid, sent) : NULL;
+	const char *where = rig_can_look() ? rig_find(rig.pid, sent) : NULL;
 	if (where != NULL)
 		fail_msg("a secret that was sent stands in %s", where);
-	where = can_look() ? found_in_memory(rig.pid, cut) : NULL;
+	where = rig_can_look() ? rig_find(rig.pid, cut) : NULL;
 	if (where != NULL)
 		fail_msg("a token that was cut stands in %s", where);
 	dynbuf_done(&placements);
@@ -781,8 +521,8 @@ static void a_foreign_certificate_is_not_spoken_to(void **state)
 		skip();
 	(void)snprintf(url, sizeof url, "https://127.0.0.1:%u/page", strange.port);
 	call.url = str(url);
-	call_send(&rig, &call);
-	answer_get(&rig, &answer);
+	rig_call(&rig, &call);
+	rig_answer(&rig, &answer);
 	assert_int_equal(answer.outcome, COURIER_UNREACHABLE);
 }
 
@@ -796,13 +536,13 @@ static void it_drains_and_ends(void **state)
 	server.script = (struct script){ .stall = true };
 	struct ipc_courier_call call = call_of(HTTP_GET);
 	call.timeout_ms = 300;
-	call_send(&draining, &call);
+	rig_call(&draining, &call);
 	const struct timespec moment = { .tv_nsec = 100 * 1000 * 1000 };
 	nanosleep(&moment, NULL);
 	dynbuf_init(&frame, 64);
 	FRAME_PUT(&frame, 0, drain, &drain);
-	control_send(&draining, &frame, -1);
-	answer_get(&draining, &answer);
+	rig_control(&draining, &frame, -1);
+	rig_answer(&draining, &answer);
 	assert_int_equal(answer.outcome, COURIER_UNKNOWN);
 	assert_int_equal(waitpid(draining.pid, &status, 0), draining.pid);
 	assert_int_equal(status, 0);
@@ -828,8 +568,9 @@ static int group_open(void **state)
 	(void)snprintf(allow, sizeof allow,
 		       "127.0.0.1:%u\nnobody.test:9\n127.0.0.1:%u\n127.0.0.1:%u",
 		       (unsigned)server.port, tls ? secure.port : 1, tls ? strange.port : 1);
-	rig_open(&rig, allow, tls ? "good.pem" : "");
-	rig_open(&draining, allow, "");
+	rig_open(&rig, allow, tls ? "good.pem" : "", &server.listener, 1);
+	const int not_its[] = { server.listener, rig.control, rig.core };
+	rig_open(&draining, allow, "", not_its, ARRAY_LEN(not_its));
 	server_start(&server);
 	return 0;
 }
