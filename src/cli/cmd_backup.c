@@ -102,6 +102,8 @@ enum cli_exit cmd_backup_restore(struct cli *cli)
 	const char *from = cmd_option(cli, OPTION_FROM);
 	struct archive_report report;
 
+	if (access(from, R_OK) != 0)
+		return cmd_refuse(cli, "There is no backup at '%s'.", from);
 	const enum cli_exit done = read_unseal(cli, from, &secret);
 	if (done != CLI_DONE)
 		return done;

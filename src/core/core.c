@@ -385,6 +385,8 @@ static void take_settings(struct core *core, struct bytes settings)
 
 	if (bytes_str(ipc_headers_find(settings, "issuer"), to->issuer, sizeof to->issuer) != OK)
 		to->issuer[0] = 0;
+	if (bytes_str(ipc_headers_find(settings, "data"), to->data, sizeof to->data) != OK)
+		to->data[0] = 0;
 	to->https = bytes_starts(str(to->issuer), "https:");
 }
 

@@ -73,6 +73,7 @@ static enum err boot_core(const struct boot *boot)
 
 	snprintf(landlock, sizeof landlock, "%u", sandbox->landlock);
 	add_setting(boot->settings, "issuer", str(boot->facts->issuer));
+	add_setting(boot->settings, "data", str(boot->facts->data));
 	add_setting(boot->settings, "egress.allow",
 		    config_text(boot->facts->config, CONFIG_EGRESS_ALLOW));
 	add_setting(boot->settings, "sandbox.seccomp", str(sandbox->seccomp ? "true" : "false"));

@@ -22,7 +22,7 @@ enum { BOOT_MAX = 400 * 1024, BOOT_FILE_MAX = IPC_SETTING_MAX };
 
 struct boot_facts {
 	const struct config *config;
-	const char *issuer;
+	const char *issuer, *data; /* the data directory, absolute */
 	const struct secret *gate_key, *courier_key;
 	struct sandbox_facts sandbox;
 };

@@ -310,6 +310,7 @@ static int plan_make(struct serve *serve)
 	struct supervise_plan *plan = &serve->plan;
 	plan->boot = (struct boot_facts){ .config = &serve->config,
 					  .issuer = serve->issuer,
+					  .data = serve->place.path,
 					  .gate_key = serve->gate_key,
 					  .courier_key = serve->courier_key };
 	sandbox_look(&plan->boot.sandbox);

@@ -67,7 +67,7 @@ describe('the operator', { concurrency: 3 }, () => {
     const load = (async () => { while (going) statuses.add((await s.ask()).status); })();
     for (let i = 0; i < 3; i++) {
       await s.daemon.api('POST', '/keys/rotate', {});
-      await waitFor(async () => (await s.daemon.api('GET', '/keys')).rewrap.left === 0, { what: 'the re-wrapping' });
+      await waitFor(async () => !(await s.daemon.api('GET', '/keys')).rewrap.left, { what: 'the re-wrapping' });
     }
     going = false;
     await load;

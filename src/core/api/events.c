@@ -186,13 +186,14 @@ enum err post_keys_rotate(struct flow *flow, struct call *call, const struct api
 
 enum err post_backup(struct flow *flow, struct call *call, const struct api_in *in)
 {
-	char name[64];
+	char name[64], path[sizeof flow->settings.data + sizeof name + 8];
 	uint64_t bytes;
 
 	(void)in;
 	TRY(backup_make(flow, call, name, &bytes));
+	snprintf(path, sizeof path, "%s/state/%s", flow->settings.data, name);
 	json_t *o = json_object();
-	json_object_set_new(o, "path", json_string(name));
+	json_object_set_new(o, "path", json_of(str(path)));
 	set_int(o, "bytes", bytes);
 	set_int(o, "log_size", flow->keeper.log_size);
 	reply_json(flow, call, 201, o);

@@ -40,6 +40,7 @@ enum {
 
 struct flow_settings {
 	char issuer[512]; /* ends with a slash */
+	char data[4096];  /* the data directory, to tell an operator where something is */
 	bool https;
 };
 
