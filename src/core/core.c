@@ -388,6 +388,10 @@ static void take_settings(struct core *core, struct bytes settings)
 	if (bytes_str(ipc_headers_find(settings, "data"), to->data, sizeof to->data) != OK)
 		to->data[0] = 0;
 	to->https = bytes_starts(str(to->issuer), "https:");
+	to->seccomp = bytes_is(ipc_settings_find(settings, "sandbox.seccomp"), "true");
+	to->memfd_secret = bytes_is(ipc_settings_find(settings, "sandbox.memfd_secret"), "true");
+	if (bytes_u64(ipc_settings_find(settings, "sandbox.landlock"), 1000, &to->landlock) != OK)
+		to->landlock = 0;
 }
 
 /* One message of the parent. ERR_NOT_FOUND: it has gone. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,6 +23,7 @@ static const char next_steps[] =
 	"What to do next, in another terminal:\n"
 	"\n"
 	"  export VALETKEY_DATA='%s'\n"
+	"  alias valetkey='%s'\n"
 	"  valetkey user add --subject ada\n"
 	"  valetkey connection start --user ada --service sandbox-github    # open the address in "
 	"a "
@@ -107,6 +109,17 @@ static enum err add_service(struct setup *setup, const char *name, const char *o
 	return fine(status) ? OK : ERR_SERVER;
 }
 
+/* Paths in full: the next terminal may stand in another folder. */
+static void say_next(const struct setup *setup, const char *data, const char *origin)
+{
+	char place[PATH_MAX], program[PATH_MAX];
+	const char *url = client_url(setup->client);
+
+	if (realpath(data, place) == NULL || realpath("/proc/self/exe", program) == NULL)
+		return;
+	printf(next_steps, url, origin, place, place, program, url);
+}
+
 int demo_setup_main(int argc, char **argv)
 {
 	const char *data = NULL, *origin = NULL;
@@ -128,8 +141,7 @@ int demo_setup_main(int argc, char **argv)
 	for (size_t n = 0; err == OK && catalog_sandbox_at(n) != NULL; n++)
 		err = add_service(&setup, catalog_sandbox_at(n), origin);
 	if (err == OK)
-		printf(next_steps, client_url(setup.client), origin, data, data,
-		       client_url(setup.client));
+		say_next(&setup, data, origin);
 	else
 		log_error("the sandbox's services could not be set up: %s", setup.why.text);
 	client_free(&setup.client);

@@ -38,6 +38,17 @@ enum err page_home(struct flow *flow, struct call *call, const struct api_in *in
 	return OK;
 }
 
+/* What holds our processes besides their own care; without Landlock an operator should know. */
+static json_t *sandbox_json(const struct flow *flow)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "seccomp", json_boolean(flow->settings.seccomp));
+	set_int(o, "landlock", flow->settings.landlock);
+	json_object_set_new(o, "memfd_secret", json_boolean(flow->settings.memfd_secret));
+	return o;
+}
+
 enum err get_ready(struct flow *flow, struct call *call, const struct api_in *in)
 {
 	const bool ready = flow->keeper.state == KEEPER_UNSEALED && !flow->keeper.log_full;
@@ -47,6 +58,7 @@ enum err get_ready(struct flow *flow, struct call *call, const struct api_in *in
 	json_object_set_new(o, "ready", json_boolean(ready));
 	json_object_set_new(o, "keeper", json_string(keeper_name(flow)));
 	json_object_set_new(o, "log", json_string(flow->keeper.log_full ? "full" : "writable"));
+	json_object_set_new(o, "sandbox", sandbox_json(flow));
 	reply_json(flow, call, ready ? 200 : 503, o);
 	return OK;
 }
@@ -79,6 +91,7 @@ enum err get_status(struct flow *flow, struct call *call, const struct api_in *i
 	json_object_set_new(o, "log", log_json(flow));
 	set_int(o, "projected_upto", flow->events == NULL ? 0 : events_upto(flow->events));
 	set_int(o, "calls_under_way", flow->calls.n);
+	json_object_set_new(o, "sandbox", sandbox_json(flow));
 	reply_json(flow, call, 200, o);
 	return OK;
 }

@@ -42,6 +42,8 @@ struct flow_settings {
 	char issuer[512]; /* ends with a slash */
 	char data[4096];  /* the data directory, to tell an operator where something is */
 	bool https;
+	bool seccomp, memfd_secret; /* what the kernel offers our sandboxes */
+	uint64_t landlock;	    /* version of its interface, 0: not there */
 };
 
 /* A reply to something that was asked; @frame is NULL when the peer died with it. */
