@@ -45,6 +45,7 @@ enum cli_exit cmd_connection_start(struct cli *cli)
 		{ "user", cmd_option(cli, OPTION_USER) },
 		{ "service", cmd_option(cli, OPTION_SERVICE) },
 		{ "alias", cmd_option(cli, OPTION_ALIAS) },
+		{ "connection", cmd_option(cli, OPTION_CONNECTION) },
 	};
 	json_t *body = cmd_object(members, ARRAY_LEN(members));
 

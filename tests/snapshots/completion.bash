@@ -38,7 +38,7 @@ _valetkey() {
 		*' vault resume') known='--help --json --data --tenant' ;;
 		*' vault delete') known='--help --json --data --tenant --yes' ;;
 		'2 connection '*) known='start list show pause resume remove' ;;
-		*' connection start') known='--help --json --data --tenant --user --service --alias --scope' ;;
+		*' connection start') known='--help --json --data --tenant --user --connection --service --alias --scope' ;;
 		*' connection list') known='--help --json --data --tenant --user --service' ;;
 		*' connection show') known='--help --json --data --tenant' ;;
 		*' connection pause') known='--help --json --data --tenant' ;;
