@@ -57,7 +57,9 @@ for (const role of ['gate', 'core', 'keeper', 'courier']) {
       await waitFor(async () => {
         const { status, body } = await s.ask();
         if (body?.error === 'reauth_required') {
-          await connect(s.daemon, { user: s.user, service: s.service, account: s.user });
+          await connect(s.daemon, {
+            user: s.user, service: s.service, account: s.user, connection: s.connection.id,
+          });
         }
         return status === 200;
       }, { what: 'service again', ms: 30000, every: 50 });

@@ -204,7 +204,7 @@ describe('refreshing', { concurrency: 4 }, () => {
     await s.sandbox.control({ service: 'notes', revoke_all: true });
     await sleep(past);
     await waitFor(async () => (await s.ask()).body.error === 'reauth_required', { what: 'the verdict', ms: 5000 });
-    await connect(s.daemon, { user: s.user, service: s.service, account: s.user });
+    await connect(s.daemon, { user: s.user, service: s.service, account: s.user, connection: s.connection.id });
     const { body } = await served(s, 5000);
     assert.equal((await s.sandbox.me(body.access_token)).status, 200);
   });

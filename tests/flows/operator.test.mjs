@@ -90,10 +90,12 @@ describe('the operator', { concurrency: 3 }, () => {
   test('a backup restored elsewhere serves, and what could be used once before is dead', async (t) => {
     const s = await stage(t, {});
     const { url } = await s.daemon.api('POST', '/connections/start', { user: s.user, service: s.service });
-    const backup = await s.daemon.api('POST', '/backups', {});
+    const backup = join(s.daemon.dir, 'backup');
+    await s.daemon.cli(['backup', 'create', '--into', backup]);
     await s.daemon.stop();
     const data = join(s.daemon.dir, 'restored');
-    const restored = await run(binary, ['backup', 'restore', '--from', backup.path, '--data', data], { env: s.daemon.env });
+    const restored = await run(binary, ['backup', 'restore', '--from', backup, '--data', data,
+      '--key-file', join(s.daemon.dir, 'unseal.key')], { env: s.daemon.env });
     assert.equal(restored.code, 0, restored.err);
     s.daemon.args[s.daemon.args.indexOf('--data') + 1] = data;
     s.daemon.data = data;
@@ -219,7 +221,9 @@ describe('the operator', { concurrency: 3 }, () => {
     const s = await stage(t, { connected: false });
     const narrow = await connect(s.daemon, { user: s.user, service: s.service, scopes: ['notes.read'], account: 'ada' });
     assert.deepEqual(narrow.scopes, ['notes.read']);
-    await connect(s.daemon, { user: s.user, service: s.service, scopes: ['notes.read', 'notes.write'], account: 'ada' });
+    await connect(s.daemon, {
+      user: s.user, service: s.service, scopes: ['notes.read', 'notes.write'], account: 'ada', connection: narrow.id,
+    });
     const list = (await s.daemon.list(`/connections?user=${s.user}`)).filter((c) => c.state === 'connected');
     assert.equal(list.length, 1, 'the same account is the same connection');
     assert.deepEqual([...list[0].scopes].sort(), ['notes.read', 'notes.write']);

@@ -106,11 +106,11 @@ export async function land(jar, address) {
 }
 
 /** The whole consent at the sandbox. Answers the connection. */
-export async function connect(daemon, { user, service, scopes, account = 'ada', refuse, alias }) {
+export async function connect(daemon, { user, service, scopes, account = 'ada', refuse, alias, connection }) {
   const jar = new Jar();
   const known = new Set((await daemon.list(`/connections?user=${user}&service=${service}`)).map((c) => c.id));
   const { url } = await daemon.api('POST', '/connections/start', {
-    user, service, ...(scopes ? { scopes } : {}), ...(alias ? { alias } : {}),
+    user, service, ...(scopes ? { scopes } : {}), ...(alias ? { alias } : {}), ...(connection ? { connection } : {}),
   });
   const callback = await decideAtSandbox(jar, await openLink(jar, url), { user: account, refuse });
   const { status, html } = await land(jar, callback);

@@ -58,6 +58,7 @@ oauth:
   authorize_url: ${origin}/notes/authorize
   token_url: ${origin}/notes/token
   revoke_url: ${origin}/notes/revoke
+  issuer: ${origin}/notes
   client_auth: ${auth}
   pkce: S256
   refresh: {${rotation === 'grace' ? 'class: grace, retry_within: 600' : `class: ${rotation}`}}
