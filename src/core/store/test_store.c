@@ -38,6 +38,37 @@ static void it_keeps_users_apart_by_tenant(void **state)
 	answers(ERR_NOT_FOUND, store_user_put(home->store, &row));
 }
 
+static void another_tenants_object_is_like_none(void **state)
+{
+	struct home *home = *state;
+	struct store *s = home->store;
+	const struct id o = home->other;
+	struct consent_row mine, consent;
+	struct connection_row connection;
+	struct binding_row binding;
+	struct policy_row policy;
+	struct vault_row vault;
+	struct agent_row agent;
+
+	must(store_consent_find(s, str(HOME_TICKET), 1, &mine));
+	must(store_consent_get(s, home->tenant, mine.id, &consent));
+	answers(ERR_NOT_FOUND, store_consent_get(s, o, mine.id, &consent));
+	answers(ERR_NOT_FOUND, store_vault_get(s, o, home->vault, &vault));
+	answers(ERR_NOT_FOUND, store_agent_get(s, o, home->agent, &agent));
+	answers(ERR_NOT_FOUND, store_policy_get(s, o, home->vault, 1, &policy));
+	answers(ERR_NOT_FOUND, store_connection_get(s, o, home->connection, &connection));
+	answers(ERR_NOT_FOUND, store_connection_find(s, o, home->user, str("github"),
+						     str(HOME_ACCOUNT), &connection));
+	answers(ERR_NOT_FOUND,
+		store_binding_find(s, o, home->vault, str("github"), str("me"), &binding));
+	must(store_connection_get(s, home->tenant, home->connection, &connection));
+	connection.tenant = o;
+	answers(ERR_CONFLICT, store_connection_update(s, &connection));
+	must(store_vault_get(s, home->tenant, home->vault, &vault));
+	vault.tenant = o;
+	answers(ERR_CONFLICT, store_vault_update(s, &vault));
+}
+
 static enum err count_tenants(void *ctx, const struct tenant_row *row)
 {
 	(void)row;
@@ -507,6 +538,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		home_test(it_keeps_users_apart_by_tenant),
+		home_test(another_tenants_object_is_like_none),
 		home_test(it_finds_tenants_by_name_and_lists_them_in_pages),
 		home_test(it_updates_only_the_revision_that_was_read),
 		home_test(it_replaces_a_client_only_where_the_revision_fits),
