@@ -259,10 +259,10 @@ static void csv_cell(const json_t *value, FILE *out)
 		text.n == 0 ||
 		(memchr(text.p, '"', text.n) == NULL && memchr(text.p, ',', text.n) == NULL &&
 		 memchr(text.p, '\n', text.n) == NULL && memchr(text.p, '\r', text.n) == NULL);
-	if (plain) {
+	if (plain && text.n > 0)
 		fwrite(text.p, 1, text.n, out);
+	if (plain)
 		return;
-	}
 	putc('"', out);
 	for (size_t i = 0; i < text.n; i++) {
 		if (text.p[i] == '"')

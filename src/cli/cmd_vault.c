@@ -195,7 +195,7 @@ static enum cli_exit write_policy(struct cli *cli, FILE *out)
 		scoped(json_free) json_t *object = json_object();
 		json_object_set_new(object, "policy", json_of(yaml));
 		show_json(&(struct show){ .out = out }, object);
-	} else {
+	} else if (yaml.n > 0) {
 		fwrite(yaml.p, 1, yaml.n, out);
 	}
 	return CLI_DONE;

@@ -120,7 +120,8 @@ void show_text(FILE *out, struct bytes text)
 
 	dynbuf_init(&safe, CELL_MAX * 16);
 	make_safe(text, &safe);
-	fwrite(safe.p, 1, safe.n, out);
+	if (safe.n > 0)
+		fwrite(safe.p, 1, safe.n, out);
 }
 
 static void raw_text(const json_t *value, struct dynbuf *out)
