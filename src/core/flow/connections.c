@@ -64,7 +64,7 @@ enum err connect_start(struct flow *flow, struct call *call, const struct connec
 		return ERR_MALFORMED;
 	const enum err err = store_client_find(flow->store, call->tenant, new->service, &client);
 	if (err == ERR_NOT_FOUND || (err == OK && client.client_id.n == 0))
-		return ERR_CONFLICT;
+		return ERR_NO_CLIENT;
 	TRY(err);
 	row.user = user.id;
 	if (!id_none(new->connection)) {

@@ -21,7 +21,7 @@ struct connect_new {
 };
 
 /* ERR_NOT_FOUND (user or service), ERR_INVALID_SCOPE (one the service does not have),
- * ERR_CONFLICT (no OAuth client is set for the service) */
+ * ERR_NO_CLIENT */
 must_check enum err connect_start(struct flow *flow, struct call *call,
 				  const struct connect_new *new, struct consent_row *ret,
 				  struct token_text *ret_ticket);
