@@ -83,6 +83,36 @@ static enum err candidate(void *ctx, const struct connection_row *row)
 	return OK;
 }
 
+/* A vault that is bound for a service reaches the bound accounts alone, also by their ids. */
+struct bound {
+	struct bytes service;
+	struct id wanted;
+	bool any, found;
+};
+
+static enum err bound_one(void *ctx, const struct binding_row *row)
+{
+	struct bound *bound = ctx;
+
+	if (bytes_eq(row->service, bound->service)) {
+		bound->any = true;
+		bound->found = bound->found || id_eq(row->connection, bound->wanted);
+	}
+	return OK;
+}
+
+static enum err pick_by_id(struct flow *flow, const struct exchange *x, struct id id,
+			   struct id *ret)
+{
+	struct bound bound = { .service = x->request.audience, .wanted = id };
+
+	TRY(store_binding_list(flow->store, x->vault.tenant, x->vault.id, bound_one, &bound));
+	if (bound.any && !bound.found)
+		return ERR_NOT_CONNECTED;
+	*ret = id;
+	return OK;
+}
+
 /* The account asked for by id or alias; else the vault's default; else the user's only one. */
 static enum err pick(struct flow *flow, struct exchange *x, struct id *ret)
 {
@@ -91,10 +121,8 @@ static enum err pick(struct flow *flow, struct exchange *x, struct id *ret)
 	struct binding_row binding;
 	struct id id;
 
-	if (wanted.n > 0 && id_parse("conn", wanted, &id) == OK) {
-		*ret = id;
-		return OK;
-	}
+	if (wanted.n > 0 && id_parse("conn", wanted, &id) == OK)
+		return pick_by_id(flow, x, id, ret);
 	const enum err err = store_binding_find(flow->store, x->vault.tenant, x->vault.id, service,
 						wanted, &binding);
 	if (err == OK) {

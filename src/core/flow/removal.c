@@ -220,16 +220,16 @@ static enum err removal_new(struct flow *flow, struct call *call, const struct c
 	return OK;
 }
 
-static enum err remove_without_provider(struct flow *flow, struct call *call, struct id id)
+/* The provider has no way to be told; whether the token is dead can be tried all the same. */
+static enum err remove_without_revocation(struct flow *flow, struct removal *removal)
 {
 	struct connection_row row;
 
-	TRY(store_connection_get(flow->store, call->tenant, id, &row));
-	row.revoked = row.probed = FACT_UNSUPPORTED;
-	destroy(&row);
+	TRY(load(flow, removal, &row));
+	row.revoked = FACT_UNSUPPORTED;
+	row.revoke_at = 0;
 	TRY(store_connection_update(flow->store, &row));
-	call->done(flow, call, OK, &row);
-	return OK;
+	return probe(flow, removal);
 }
 
 enum err connection_remove(struct flow *flow, struct call *call, struct id id)
@@ -252,16 +252,14 @@ enum err connection_remove(struct flow *flow, struct call *call, struct id id)
 	enum err err = flow_event(flow, call, &record);
 	if (err == OK)
 		err = call_keep(call);
-	if (err == OK)
+	if (err == OK) {
 		err = revoke(flow, removal);
-	if (err == OK)
-		return OK;
-	free(removal);
-	/* What was committed above stands: agents are refused whatever the provider is able to do.
-	 */
-	return err == ERR_UNSUPPORTED || err == ERR_CONFLICT || err == ERR_NOT_FOUND
-		       ? remove_without_provider(flow, call, id)
-		       : err;
+		if (err == ERR_UNSUPPORTED || err == ERR_CONFLICT || err == ERR_NOT_FOUND)
+			err = remove_without_revocation(flow, removal);
+	}
+	if (err != OK)
+		free(removal);
+	return err;
 }
 
 void connection_revoke_again(struct flow *flow, const struct connection_row *row)
