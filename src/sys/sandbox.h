@@ -16,7 +16,7 @@
  * habit (open, stat, access) find nothing instead, where a row has no files.
  *
  * The sanitized build adds the calls of the named list `sanitizer_calls`,
- * because its runtime reads /proc and starts a helper to look for leaks.
+ * because its runtime reads /proc.
  */
 struct sandbox;
 
