@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/client.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,9 +49,17 @@ static enum err complain(struct client_why *why, const char *what, const char *w
 	return ERR_NOT_FOUND;
 }
 
-static bool is_here(struct bytes host)
+bool client_is_here(struct bytes host)
 {
-	return bytes_is(host, "localhost") || bytes_is(host, "::1") || bytes_starts(host, "127.");
+	struct in_addr address;
+	char text[INET_ADDRSTRLEN];
+
+	if (bytes_is(host, "localhost") || bytes_is(host, "::1"))
+		return true;
+	/* a name may begin like an address: 127.example.com */
+	return bytes_str(host, text, sizeof text) == OK &&
+	       inet_pton(AF_INET, text, &address) == 1 &&
+	       ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
 static enum err take_url(struct client *client, const char *url, struct client_why *why)
@@ -64,7 +73,7 @@ static enum err take_url(struct client *client, const char *url, struct client_w
 	    uri_parse(str(client->url), &uri) != OK)
 		return complain(why, "The daemon's address is none:", url,
 				"It looks like http://localhost:7070/.");
-	if (!uri.https && !is_here(uri.host))
+	if (!uri.https && !client_is_here(uri.host))
 		return complain(why,
 				"The admin token is not sent in the clear to another machine:", url,
 				"Use an https address.");
@@ -132,11 +141,12 @@ static enum err find_daemon(struct client *client, const char *data, struct clie
 		TRY(read_client_file(data, why, &local));
 	if (url != NULL && url[0] != 0)
 		TRY(take_url(client, url, why));
-	else if (bytes_str(json_str(local, "url"), text, sizeof text) == OK)
+	else if (json_str(local, "url").n > 0 &&
+		 bytes_str(json_str(local, "url"), text, sizeof text) == OK)
 		TRY(take_url(client, text, why));
 	else
-		return complain(why, "run/client.json has no address in", data,
-				"Restart the daemon.");
+		return complain(why, "No daemon has run yet on", data,
+				"Start it with 'valetkey serve --data'.");
 	if (token != NULL && token[0] != 0)
 		return take_token(client, str(token), "VALETKEY_TOKEN", why);
 	if (json_str(local, "token_file").n == 0 ||

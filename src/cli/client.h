@@ -29,6 +29,9 @@ void client_free(struct client **clientp);
 /* Ends with a slash. */
 const char *client_url(const struct client *client);
 
+/* Whether an address's host is this machine whatever the resolver says. */
+bool client_is_here(struct bytes host);
+
 struct client_request {
 	const char *method;
 	const char *path; /* below /api/v1, or of the whole site where it begins with "//" */

@@ -203,8 +203,7 @@ static void check_issuer(struct doctor *d, const json_t *status)
 	if (bytes_str(json_str(status, "issuer"), issuer, sizeof issuer) != OK ||
 	    uri_parse(str(issuer), &uri) != OK)
 		return;
-	const bool here = bytes_is(uri.host, "localhost") || bytes_starts(uri.host, "127.") ||
-			  bytes_is(uri.host, "::1");
+	const bool here = client_is_here(uri.host);
 	note(d, "callback", uri.https || here ? "ok" : "warn",
 	     uri.https || here ? "Register exactly this address at each provider."
 			       : "Use https: providers refuse other addresses than loopback.",
