@@ -50,7 +50,7 @@ export async function startSandbox(t) {
 }
 
 /** A service file for the sandbox's "notes" folder, under any id and rotation class. */
-export function notesFile(origin, { id = 'notes', rotation = 'strict', scopes, auth = 'basic', extra = '' } = {}) {
+export function notesFile(origin, { id = 'notes', rotation = 'strict', scopes, auth = 'basic', errors = '', extra = '' } = {}) {
   const list = scopes ?? { 'notes.read': 'Read all your notes', 'notes.write': 'Change your notes' };
   return `id: ${id}
 name: Sandbox ${id}
@@ -63,7 +63,7 @@ oauth:
   pkce: S256
   refresh: {${rotation === 'grace' ? 'class: grace, retry_within: 600' : `class: ${rotation}`}}
   account: {url: "${origin}/notes/me", id: sub, name: email}
-  scopes:
+${errors && `  errors: ${errors}\n`}  scopes:
 ${Object.entries(list).map(([name, says]) => `    ${name}: {says: ${says}, risk: low}`).join('\n')}
 api:
   hosts: ["${origin}"]

@@ -5,12 +5,12 @@ import { makeVault, startDaemon } from './daemon.mjs';
 import { notesFile, startSandbox } from './sandbox.mjs';
 
 export async function stage(t, {
-  rotation = 'strict', lifetime = 3600, service = 'notes', user = 'ada', connected = true, config, dir, sandbox: wish = {},
+  rotation = 'strict', lifetime = 3600, service = 'notes', user = 'ada', connected = true, config, dir, errors, sandbox: wish = {},
 } = {}) {
   const sandbox = await startSandbox(t);
   await sandbox.control({ service: 'notes', rotation, lifetime_s: lifetime, ...wish });
   const daemon = await startDaemon(t, { allow: [sandbox.host], config, dir });
-  await daemon.addService(notesFile(sandbox.origin, { id: service, rotation }), { id: service });
+  await daemon.addService(notesFile(sandbox.origin, { id: service, rotation, errors }), { id: service });
   const vault = await makeVault(daemon, { user, services: { [service]: null } });
   const stage = { sandbox, daemon, vault, service, user };
   if (connected) stage.connection = await connect(daemon, { user, service, account: user });
