@@ -387,7 +387,9 @@ static enum err may_begin(struct flow *flow, const struct connection_row *row)
 
 	if (row->refresh.n == 0)
 		return ERR_REAUTH_REQUIRED;
-	if (row->refresh_at > flow->now)
+	/* One from before a death is not settled yet: neither repeated nor the caller's conflict.
+	 */
+	if (row->refresh_at > flow->now || row->refresh_state == REFRESH_INTENT)
 		return ERR_PROVIDER_UNAVAILABLE;
 	if (row->refresh_state != REFRESH_UNKNOWN)
 		return OK;
