@@ -90,6 +90,9 @@ describe('refreshing', { concurrency: 4 }, () => {
       await s.daemon.program.ended;
       await s.sandbox.control({ service: 'notes', delay_ms: 0 });
       await s.daemon.start();
+      const meanwhile = await s.ask();
+      if (meanwhile.status === 503) assert.equal(meanwhile.body.error, 'provider_unavailable');
+      else assert.ok([200, 400].includes(meanwhile.status), meanwhile.text);
       if (expected === 'connected') {
         const { body } = await served(s);
         assert.equal((await s.sandbox.me(body.access_token)).status, 200);
