@@ -87,6 +87,14 @@ static void send_staged(struct core *core)
 		struct dynbuf *staged = &core->flow.staged[i];
 		if (staged->n == 0)
 			continue;
+		/* Courier is starting again: what is for it waits. Who asked a dead gate is gone
+		 * too. */
+		if (core->channels[i] == NULL && i == PEER_COURIER)
+			continue;
+		if (core->channels[i] == NULL && i == PEER_GATE) {
+			dynbuf_reset(staged);
+			continue;
+		}
 		if (core->channels[i] == NULL || channel_out(core->channels[i], &out) != OK) {
 			log_warn("a peer does not take its messages: starting again");
 			core_stop(core, EXIT_UNCERTAIN);

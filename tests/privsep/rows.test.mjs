@@ -31,8 +31,17 @@ const SIGSYS = 31;
 const STEADY_MS = 1100; // a child that ran so long is started again at once
 const RUNS = 7; // PROT_READ | PROT_WRITE | PROT_EXEC
 
+// A busy process may just not be waiting in a call: that says nothing, so it is looked at again.
 function from(pid, number, ...args) {
-  return JSON.parse(execFileSync(inject, [pid, number, ...args].map(String), { encoding: 'utf8' }));
+  for (let tries = 1; ; tries++) {
+    try {
+      return JSON.parse(execFileSync(inject, [pid, number, ...args].map(String),
+        { encoding: 'utf8' }));
+    } catch (error) {
+      if (tries === 20 || !String(error.stderr).includes('does not wait in a system call'))
+        throw error;
+    }
+  }
 }
 
 function lines(pid, file) {

@@ -2,7 +2,7 @@
 #include "core/flow/errand.h"
 
 enum {
-	TIMEOUT_MS = 20000,
+	TIMEOUT_MS = 12000,
 	ANSWER_MAX = 1024 * 1024,
 	FOUND_ACCESS = 1u << 0,
 	FOUND_REFRESH = 1u << 1,

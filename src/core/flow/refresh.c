@@ -12,7 +12,7 @@
 enum {
 	WAITERS_MAX = 4096,
 	NEARLY_OVER_S = 30,
-	LOST_AFTER_S = 25, /* courier's total deadline is 20 s */
+	LOST_AFTER_S = 15, /* longer than a refresh may take at courier */
 	BACKOFF_FIRST_S = 2,
 	BACKOFF_MAX_S = 15 * 60,
 };
@@ -409,7 +409,10 @@ enum err refresh_join(struct flow *flow, const struct connection_row *row, refre
 	if (refresh != NULL)
 		return ERR_OVERLOADED;
 	TRY(may_begin(flow, row));
-	TRY(store_refresh_begin(flow->store, &changed, id_new()));
+	const enum err begun = store_refresh_begin(flow->store, &changed, id_new());
+	if (begun == ERR_CONFLICT) /* one that the last core began is not settled yet */
+		return ERR_PROVIDER_UNAVAILABLE;
+	TRY(begun);
 	TRY(refresh_new(flow, &changed, changed.attempt, &refresh));
 	enum err err = wait_for(refresh, fn, ctx);
 	if (err == OK)
