@@ -51,8 +51,8 @@ for (const role of ['gate', 'core', 'keeper', 'courier']) {
       await waitFor(() => {
         const now = s.daemon.children()[role];
         return now && now !== pid;
-      }, { what: `a new ${role}`, ms: 5000 });
-      await s.daemon.ready(10000);
+      }, { what: `a new ${role}`, ms: 60000 });
+      await s.daemon.ready(60000);
       // A lost answer under strict rotation is for the user to mend, as promised; then it goes on.
       await waitFor(async () => {
         const { status, body } = await s.ask();
