@@ -149,9 +149,10 @@ static void edit(sqlite3 *raw, const char *table, const char *column)
 		 " WHEN 'integer' THEN 1 - %s WHEN 'text' THEN %s || 'x'"
 		 " WHEN 'null' THEN zeroblob(16)"
 		 " ELSE CASE length(%s) WHEN 0 THEN x'00'"
-		 " ELSE CAST(substr(%s, 1, length(%s) - 1) || x'7e' AS BLOB) END END"
+		 " ELSE CAST(substr(%s, 1, length(%s) - 1) ||"
+		 " CASE substr(%s, -1) WHEN x'7e' THEN x'7f' ELSE x'7e' END AS BLOB) END END"
 		 " WHERE rowid = (SELECT min(rowid) FROM %s)",
-		 table, column, column, column, column, column, column, column, table);
+		 table, column, column, column, column, column, column, column, column, table);
 	if (sqlite3_exec(raw, sql, NULL, NULL, NULL) == SQLITE_OK)
 		return;
 	/* Without rowid: all rows but those that another one forbids. */
