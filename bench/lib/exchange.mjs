@@ -72,8 +72,8 @@ async function load(peer, connections) {
   console.log(`--- ${peer.name}, ${connections} connections\n${out}`);
   return {
     rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(out)[1]),
-    p50: ms(/50%\s+(\S+)/.exec(out)[1]),
-    p99: ms(/99%\s+(\S+)/.exec(out)[1]),
+    p50: ms(/^\s+50%\s+(\S+)/m.exec(out)[1]),
+    p99: ms(/^\s+99%\s+(\S+)/m.exec(out)[1]),
     refused: Number(/Non-2xx or 3xx responses: (\d+)/.exec(out)?.[1] ?? 0),
     errors: /Socket errors: (.*)/.exec(out)?.[1] ?? '',
   };
