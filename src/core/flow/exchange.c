@@ -9,7 +9,7 @@
 #include "core/flow/refresh.h"
 #include "core/policy/policy.h"
 
-enum { LIFE_OF_ENDLESS_S = 600, TEXT_MAX = 2048 };
+enum { LIFE_OF_ENDLESS_S = 600, TEXT_MAX = 2048, STRANGERS_A_SECOND = 10 };
 
 /* An exchange under way; freed when the call is answered. */
 struct exchange {
@@ -292,6 +292,17 @@ static enum err stage_release(struct flow *flow, struct call *call, struct excha
 	return err;
 }
 
+/* Whoever holds no token of ours could fill the disk with refusals: some a second are written down,
+ * all are counted and refused. */
+static bool stranger_is_noted(struct flow *flow)
+{
+	if (flow->boot >= flow->strangers_since + USEC_PER_S) {
+		flow->strangers_since = flow->boot;
+		flow->strangers_noted = 0;
+	}
+	return flow->strangers_noted++ < STRANGERS_A_SECOND;
+}
+
 static void exchange_refuse(struct flow *flow, struct call *call, struct exchange *x, enum err err)
 {
 	struct ipc_record record;
@@ -304,7 +315,8 @@ static void exchange_refuse(struct flow *flow, struct call *call, struct exchang
 		record.kind = EVENT_auth_failed;
 	record.scopes = (struct bytes){ NULL, 0 };
 	record.reason = err > OK ? (uint16_t)err : ERR_SERVER;
-	if (flow_note(flow, call, &record) != OK)
+	const bool noted = !id_none(x->vault.id) || stranger_is_noted(flow);
+	if (noted && flow_note(flow, call, &record) != OK)
 		err = ERR_OVERLOADED; /* an unrecorded refusal is still a refusal */
 	call->done(flow, call, err, NULL);
 }
