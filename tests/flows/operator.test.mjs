@@ -8,7 +8,7 @@ import { describe, test } from 'node:test';
 import { files } from '../lib/canary.mjs';
 import { Jar, openLink } from '../lib/consent.mjs';
 import { makeVault, startDaemon } from '../lib/daemon.mjs';
-import { Program, binary, folder, freePort, run, waitFor } from '../lib/process.mjs';
+import { Program, atEnd, binary, folder, freePort, run, waitFor } from '../lib/process.mjs';
 import { stage } from '../lib/stage.mjs';
 
 /** Changes one letter of an event that the log below @p dir holds. */
@@ -42,7 +42,7 @@ describe('the operator', { concurrency: 3 }, () => {
     const made = await run(binary, ['init', '--data', data, '--passphrase-file', good], { env });
     assert.equal(made.code, 0, made.err);
     const program = new Program(binary, ['serve', '--data', data, '--listen', `127.0.0.1:${port}`], { env });
-    t.after(() => program.stop());
+    atEnd(t, () => program.stop());
     const url = `http://localhost:${port}`;
     await waitFor(async () => (await fetch(`${url}/healthz`)).ok, { what: 'health' });
     assert.equal((await fetch(`${url}/readyz`)).status, 503);
@@ -63,7 +63,7 @@ describe('the operator', { concurrency: 3 }, () => {
     const s = await stage(t, {});
     let going = true;
     const statuses = new Set();
-    t.after(() => { going = false; });
+    atEnd(t, () => { going = false; });
     const load = (async () => { while (going) statuses.add((await s.ask()).status); })();
     for (let i = 0; i < 3; i++) {
       await s.daemon.api('POST', '/keys/rotate', {});
@@ -178,7 +178,7 @@ describe('the operator', { concurrency: 3 }, () => {
   test('F-08 the disk is full: nothing is lent, 503, and it recovers by itself', async (t) => {
     const dir = folder(null);
     const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', dir]).catch((error) => ({ code: 1, err: String(error) }));
-    t.after(async () => {
+    atEnd(t, async () => {
       if (mounted.code === 0) await run('umount', ['-l', dir]);
       rmSync(dir, { recursive: true, force: true });
     });

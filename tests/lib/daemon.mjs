@@ -3,7 +3,7 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { Program, binary, folder, freePort, run, waitFor } from './process.mjs';
+import { Program, atEnd, binary, folder, freePort, run, waitFor } from './process.mjs';
 
 export const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
 export const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token';
@@ -184,7 +184,7 @@ export async function startDaemon(t, { allow = [], config = '', args = [], port,
   daemon.configFile = configFile;
   daemon.args = ['serve', '--data', data, '--config', configFile, '--listen', `127.0.0.1:${port}`,
     '--issuer', url, ...args];
-  t?.after(() => daemon.stop());
+  atEnd(t, () => daemon.stop());
   await daemon.start();
   return daemon;
 }

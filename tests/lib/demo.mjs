@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { Daemon } from './daemon.mjs';
-import { Program, binary, folder, freePort, waitFor } from './process.mjs';
+import { Program, atEnd, binary, folder, freePort, waitFor } from './process.mjs';
 import { Sandbox } from './sandbox.mjs';
 
 export async function startDemo(t) {
@@ -15,7 +15,7 @@ export async function startDemo(t) {
   const url = `http://localhost:${port}/`;
   const program = new Program(binary, ['demo', '--data', data, '--listen', `127.0.0.1:${port}`,
     '--sandbox-listen', `127.0.0.1:${sandboxPort}`], { env, cwd: dir });
-  t.after(() => program.stop());
+  atEnd(t, () => program.stop());
   const daemon = new Daemon({ dir, data, url, env });
   daemon.program = program;
   await daemon.ready();

@@ -44,7 +44,7 @@ export function freePort() {
 /** A folder that is removed at the end of test @p t (also null: by the caller). */
 export function folder(t) {
   const path = mkdtempSync(join(tmpdir(), 'valetkey-test-'));
-  t?.after(() => rmSync(path, { recursive: true, force: true }));
+  atEnd(t, () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }));
   return path;
 }
 
@@ -63,6 +63,8 @@ export class Program {
     this.ended = new Promise((done) => {
       this.child.once('error', (error) => done({ error }));
       this.child.once('close', (code, signal) => done({ code, signal }));
+      // What it started may outlive it and hold its output open: that is not waited for.
+      this.child.once('exit', (code, signal) => setTimeout(() => done({ code, signal }), 5000).unref());
     });
     this.ended.then((how) => { this.end = how; });
   }
@@ -92,11 +94,15 @@ export class Program {
   }
 }
 
-/** Runs a program to its end. */
-export async function run(command, args, options = {}) {
+/** Runs a program to its end, which has to come within @p options.ms. */
+export async function run(command, args, { ms = 120000, ...options } = {}) {
   const program = new Program(command, args, options);
+  let late = false;
+  const timer = setTimeout(() => { late = true; program.child.kill('SIGKILL'); }, ms);
   const { code, signal, error } = await program.ended;
+  clearTimeout(timer);
   if (error) throw error;
+  if (late) throw new Error(`${command} ${args.join(' ')} did not end within ${ms} ms: ${program.err}${program.out}`);
   return { code, signal, out: program.out, err: program.err };
 }
 
@@ -108,7 +114,25 @@ export class Ends {
     this.#list.push(end);
   }
 
+  /** The newest first; one that fails does not keep the others from being ended. */
   async run() {
-    for (const end of this.#list.reverse()) await end();
+    let failed = null;
+    for (const end of this.#list.splice(0).reverse()) {
+      try { await end(); } catch (error) { failed ??= error; }
+    }
+    if (failed) throw failed;
   }
+}
+
+const ends = new WeakMap();
+
+/** Like t.after(), which runs the oldest first: a folder would go before the daemon in it. */
+export function atEnd(t, end) {
+  if (!t) return;
+  if (!ends.has(t)) {
+    const list = new Ends();
+    ends.set(t, list);
+    t.after(() => list.run());
+  }
+  ends.get(t).after(end);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sandbox provider as a process of its own, its controls, and service files that lead to it.
-import { Program, binary } from './process.mjs';
+import { Program, atEnd, binary } from './process.mjs';
 
 export const clientId = 'sandbox';
 export const clientSecret = 'sandbox-secret-not-a-secret';
@@ -42,7 +42,7 @@ export class Sandbox {
 
 export async function startSandbox(t) {
   const program = new Program(binary, ['sandbox', '--listen', '127.0.0.1:0']);
-  t?.after(() => program.stop());
+  atEnd(t, () => program.stop());
   const [, origin] = await program.says(/listening on (http:\/\/[^/\s]+)/);
   const sandbox = new Sandbox(origin);
   sandbox.program = program;
