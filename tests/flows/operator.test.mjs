@@ -73,6 +73,10 @@ describe('the operator', { concurrency: 3 }, () => {
     await load;
     assert.deepEqual([...statuses], [200]);
     await s.daemon.stop();
+    const { out } = await run('sqlite3', [join(s.daemon.data, 'state', 'state.db'),
+      'SELECT hex(substr(access, 3, 4)) FROM connections UNION SELECT hex(substr(refresh, 3, 4)) FROM connections '
+      + 'UNION SELECT hex(substr(secret, 3, 4)) FROM clients']);
+    assert.equal(out.trim(), '00000004', 'every token and secret is sealed under the fourth key');
     await s.daemon.start();
     assert.equal((await s.ask()).status, 200);
   });

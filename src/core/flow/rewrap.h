@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * rewrap - after a tenant's key was rotated, every connection's tokens are
- * sealed again under the new one, one connection at a time. Old and new stay
- * readable throughout; the mark in the store makes a restart begin again.
+ * rewrap - after a tenant's key was rotated, every connection's tokens and
+ * every client's secret are sealed again under the new one, one row at a time.
+ * Old and new stay readable throughout; the mark in the store makes a restart
+ * begin again.
  */
 
 #include "core/flow/flow.h"

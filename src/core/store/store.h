@@ -92,6 +92,9 @@ must_check enum err store_agent_list(struct store *store, struct id tenant, stru
 must_check enum err store_client_put(struct store *store, struct client_row *row);
 must_check enum err store_client_find(struct store *store, struct id tenant, struct bytes service,
 				      struct client_row *ret);
+typedef enum err (*store_client_fn)(void *ctx, const struct client_row *row);
+must_check enum err store_client_list(struct store *store, struct id tenant, struct page page,
+				      store_client_fn fn, void *ctx);
 must_check enum err store_service_put(struct store *store, struct service_row *row);
 must_check enum err store_service_find(struct store *store, struct id tenant, struct bytes service,
 				       struct service_row *ret);

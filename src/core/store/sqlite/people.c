@@ -142,6 +142,18 @@ enum err store_client_find(struct store *store, struct id tenant, struct bytes s
 	return row_find(store, STATEMENT_client_find, &table_client, args, ret, NULL);
 }
 
+enum err store_client_list(struct store *store, struct id tenant, struct page page,
+			   store_client_fn fn, void *ctx)
+{
+	const struct arg args[] = { arg_id(&tenant), arg_id(&page.after), { ARG_END } };
+	struct row_item *item;
+
+	TRY(row_list(store, STATEMENT_client_list, &table_client, args, page.limit, &item));
+	for (; item != NULL; item = item->next)
+		TRY(fn(ctx, item->row));
+	return OK;
+}
+
 enum err store_service_put(struct store *store, struct service_row *row)
 {
 	sha256_one(row->yaml, row->hash);
