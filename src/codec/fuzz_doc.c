@@ -7,7 +7,8 @@
 #include "codec/doc.h"
 
 /* What doc takes, jansson takes too where its own bounds allow, and both see the same value. What
- * doc refuses as malformed, jansson refuses as well, but for an exponent of many digits. */
+ * doc refuses as malformed, jansson refuses as well, but for an exponent of many digits and a NUL
+ * behind a number. */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -80,6 +81,15 @@ static void compare_numbers(const struct doc *doc)
 	}
 }
 
+static bool many_digits(const uint8_t *p, size_t n)
+{
+	size_t run = 0;
+
+	for (size_t i = 0; i < n && run <= DOC_EXPONENT_DIGITS; i++)
+		run = p[i] >= '0' && p[i] <= '9' ? run + 1 : 0;
+	return run > DOC_EXPONENT_DIGITS;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	scoped(doc_done) struct doc doc = { 0 };
@@ -100,8 +110,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (doc_equal(&doc, 0, &doc, 0, &work, &equal) == OK && !equal)
 			abort();
 		compare_numbers(&doc);
-	} else if (err == ERR_MALFORMED && value != NULL &&
-		   (size < 10 || memmem(data, size, "0000000", 7) == NULL)) {
+	} else if (err == ERR_MALFORMED && value != NULL && memchr(data, 0, size) == NULL &&
+		   !many_digits(data, size)) {
 		abort();
 	}
 	json_decref(value);

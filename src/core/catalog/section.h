@@ -23,6 +23,15 @@ must_check enum err section_api(const struct reader *r, const struct yaml_node *
 /* After the other parts: names scopes, variables and hosts. */
 must_check enum err section_tools(const struct reader *r, const struct yaml_node *node,
 				  struct service *service);
+/* The requests of a tool, and, once its arguments are known, their {places}. */
+must_check enum err section_request(const struct reader *r, const struct yaml_node *node,
+				    const struct reader_key *key, void *to);
+must_check enum err section_request_check(const struct reader *r, const struct yaml_node *node,
+					  const struct service *service,
+					  const struct service_tool *tool);
+must_check enum err section_summary_check(const struct reader *r, const struct yaml_node *node,
+					  const struct service *service,
+					  const struct service_tool *tool);
 extern const struct reader_words section_methods;
 /* NULL if the file declares no such variable. */
 const struct service_variable *section_variable_find(const struct service_oauth *oauth,

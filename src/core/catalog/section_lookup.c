@@ -267,6 +267,32 @@ static enum err read_api_auth(const struct reader *r, const struct yaml_node *no
 
 #define API(member) offsetof(struct service_api, member)
 
+static enum err read_rpc(const struct reader *r, const struct yaml_node *node,
+			 const struct reader_key *key, void *to)
+{
+	if (!yaml_bool(node, to))
+		return READER_REFUSE(r, node, "'rpc' must be true or false");
+	return OK;
+}
+
+static enum err read_graphql(const struct reader *r, const struct yaml_node *node,
+			     const struct reader_key *key, void *to)
+{
+	struct service_words words = { 0 };
+	struct service_api *api = to;
+
+	TRY(reader_list(r, node, key, &words));
+	if (words.n > SERVICE_GRAPHQL_MAX)
+		return READER_REFUSE(r, node, "'graphql' lists more than %d paths",
+				     SERVICE_GRAPHQL_MAX);
+	for (size_t i = 0; i < words.n; i++) {
+		if (words.at[i].p[0] != '/' || memchr(words.at[i].p, '{', words.at[i].n) != NULL)
+			return READER_REFUSE(r, node, "'graphql' must list paths");
+		api->graphql[api->graphql_n++] = words.at[i];
+	}
+	return OK;
+}
+
 enum err section_api(const struct reader *r, const struct yaml_node *node,
 		     const struct reader_key *key, void *to)
 {
@@ -275,6 +301,8 @@ enum err section_api(const struct reader *r, const struct yaml_node *node,
 		{ "hosts", read_hosts, 0, true, NULL },
 		{ "auth", read_api_auth, API(header), true, NULL },
 		{ "headers", reader_headers, API(headers), false, NULL },
+		{ "rpc", read_rpc, API(rpc), false, NULL },
+		{ "graphql", read_graphql, 0, false, NULL },
 	};
 	struct service_api *api = to;
 

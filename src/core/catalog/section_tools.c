@@ -7,7 +7,6 @@
 	static const char *const name##_words[] = { __VA_ARGS__ };                                 \
 	static const struct reader_words name = { ARRAY_LEN(name##_words), name##_words }
 #define TOOL(member) offsetof(struct service_tool, member)
-#define STEP(member) offsetof(struct service_step, member)
 
 WORDS(effects, "read", "write", "destructive");
 
@@ -105,53 +104,17 @@ static enum err read_input(const struct reader *r, const struct yaml_node *node,
 	return OK;
 }
 
-static enum err read_node(const struct reader *r, const struct yaml_node *node,
-			  const struct reader_key *key, void *to)
+/* The member that a field becomes: its own name, or the last word of its path. */
+static struct bytes field_name(const struct yaml_node *field)
 {
-	if (node->kind != YAML_MAP)
-		return READER_REFUSE(r, node, "'%s' must be a map", key->name);
-	*(const struct yaml_node **)to = node;
-	return OK;
-}
+	struct bytes name, rest = field->text;
 
-static enum err read_tool_headers(const struct reader *r, const struct yaml_node *node,
-				  const struct reader_key *key, void *to)
-{
-	struct service_pairs pairs = { 0 };
-
-	TRY(reader_headers(r, node, key, &pairs));
-	*(const struct yaml_node **)to = node;
-	return OK;
-}
-
-static enum err read_step(const struct reader *r, const struct yaml_node *node,
-			  struct service_tool *tool)
-{
-	static const struct reader_key keys[] = {
-		{ "method", reader_enum, STEP(method), true, &section_methods },
-		{ "path", reader_text, STEP(path), true, NULL },
-		{ "query", read_node, STEP(query), false, NULL },
-		{ "headers", read_tool_headers, STEP(headers), false, NULL },
-		{ "body", read_node, STEP(body), false, NULL },
-	};
-
-	if (tool->steps_n == SERVICE_STEPS_MAX)
-		return READER_REFUSE(r, node, "a tool has at most %d requests", SERVICE_STEPS_MAX);
-	if (tool->steps_n > 0 && tool->steps[tool->steps_n - 1].method != SERVICE_GET)
-		return READER_REFUSE(r, node, "only the last request of a tool may write");
-	TRY(reader_map(r, node, keys, ARRAY_LEN(keys), &tool->steps[tool->steps_n]));
-	tool->steps_n++;
-	return OK;
-}
-
-static enum err read_request(const struct reader *r, const struct yaml_node *node,
-			     const struct reader_key *key, void *to)
-{
-	if (node->kind != YAML_LIST)
-		return read_step(r, node, to);
-	for (const struct yaml_node *child = node->first; child != NULL; child = child->next)
-		TRY(read_step(r, child, to));
-	return OK;
+	if (field->kind == YAML_MAP)
+		return field->first->name;
+	do
+		name = bytes_cut(&rest, '.');
+	while (rest.n > 0);
+	return name;
 }
 
 /* A path, or {new name: path}. */
@@ -170,10 +133,19 @@ static enum err check_field(const struct reader *r, const struct yaml_node *node
 static enum err read_fields(const struct reader *r, const struct yaml_node *node,
 			    const struct reader_key *key, void *to)
 {
+	size_t n = 0;
+
 	if (node->kind != YAML_LIST || node->first == NULL)
-		return READER_REFUSE(r, node, "'fields' must list at least one field");
-	for (const struct yaml_node *child = node->first; child != NULL; child = child->next)
+		return READER_REFUSE(r, node, "'%s' must list at least one field", key->name);
+	for (const struct yaml_node *child = node->first; child != NULL; child = child->next) {
 		TRY(check_field(r, child));
+		if (++n > SERVICE_FIELDS_MAX)
+			return READER_REFUSE(r, child, "more than %d fields", SERVICE_FIELDS_MAX);
+		for (const struct yaml_node *c = node->first; c != child; c = c->next)
+			if (bytes_eq(field_name(c), field_name(child)))
+				return READER_REFUSE(r, child, "the field '%.*s' is there twice",
+						     (int)field_name(child).n, field_name(child).p);
+	}
 	return OK;
 }
 
@@ -183,98 +155,23 @@ static enum err read_select(const struct reader *r, const struct yaml_node *node
 	static const struct reader_key keys[] = {
 		{ "from", reader_path, 0, false, NULL },
 		{ "fields", read_fields, 0, true, NULL },
+		{ "beside", read_fields, 0, false, NULL },
 	};
+	const struct yaml_node *beside = yaml_find(node, "beside");
 	struct bytes from;
 
 	TRY(reader_map(r, node, keys, ARRAY_LEN(keys), &from));
+	for (const struct yaml_node *c = beside == NULL ? NULL : beside->first; c != NULL;
+	     c = c->next)
+		if (bytes_is(field_name(c), "items"))
+			return READER_REFUSE(r, c, "'items' is what the fields come under");
 	*(const struct yaml_node **)to = node;
-	return OK;
-}
-
-/* What a {place} of a tool may name: an argument, a variable of the connection, or {1.sha}, a value
- * from the answer to an earlier request. */
-struct places {
-	const struct reader *r;
-	const struct yaml_node *node;
-	const struct service *service;
-	const struct service_tool *tool;
-	size_t step; /* requests before this one */
-};
-
-static enum err check_place(void *ctx, struct bytes name)
-{
-	const struct places *places = ctx;
-	const struct yaml_node *properties = yaml_find(places->tool->input, "properties");
-	char text[65];
-
-	if (bytes_str(name, text, sizeof text) == OK) {
-		if (yaml_find(properties, text) != NULL ||
-		    section_variable_find(&places->service->oauth, name) != NULL)
-			return OK;
-		const size_t step = (size_t)(text[0] - '0');
-		if (text[0] >= '1' && text[0] <= '9' && text[1] == '.' && text[2] != 0 &&
-		    step <= places->step)
-			return OK;
-	}
-	return READER_REFUSE(places->r, places->node, "'{%.*s}' is no argument of this tool",
-			     (int)name.n, name.p);
-}
-
-static enum err check_text(struct places *places, const struct yaml_node *node, struct bytes text)
-{
-	places->node = node;
-	/* Stands unless check_place() has a better reason. */
-	err_ignore(READER_REFUSE(places->r, node, "a brace here is no {place}"));
-	return reader_places(text, check_place, places);
-}
-
-static enum err check_texts(struct places *places, const struct yaml_node *node)
-{
-	if (node == NULL)
-		return OK;
-	if (node->kind == YAML_SCALAR)
-		return check_text(places, node, node->text);
-	for (const struct yaml_node *child = node->first; child != NULL; child = child->next)
-		TRY(check_texts(places, child));
-	return OK;
-}
-
-static bool at_a_host(const struct service_api *api, struct bytes url)
-{
-	for (size_t i = 0; i < api->hosts_n; i++) {
-		const struct bytes host = api->hosts[i];
-		if (url.n > host.n && memcmp(url.p, host.p, host.n) == 0 && url.p[host.n] == '/')
-			return true;
-	}
-	return false;
-}
-
-static enum err check_steps(struct places *places, const struct yaml_node *node)
-{
-	const struct service_tool *tool = places->tool;
-
-	for (size_t i = 0; i < tool->steps_n; i++) {
-		const struct service_step *step = &tool->steps[i];
-		places->step = i;
-		if (step->path.p[0] != '/' && !at_a_host(&places->service->api, step->path))
-			return READER_REFUSE(places->r, node,
-					     "'path' must begin with a slash or one of 'hosts'");
-		TRY(check_text(places, node, step->path));
-		TRY(check_texts(places, step->query));
-		TRY(check_texts(places, step->headers));
-		TRY(check_texts(places, step->body));
-		if (step->method == SERVICE_GET && step->body != NULL)
-			return READER_REFUSE(places->r, step->body, "a GET has no body");
-	}
-	places->step = 0;
 	return OK;
 }
 
 static enum err check_tool(const struct reader *r, const struct yaml_node *node,
 			   const struct service *service, const struct service_tool *tool)
 {
-	struct places places = { .r = r, .node = node, .service = service, .tool = tool };
-
 	for (size_t i = 0; i < tool->scopes.n; i++)
 		if (service_scope_find(service, tool->scopes.at[i]) == NULL)
 			return READER_REFUSE(r, yaml_find(node, "scopes"),
@@ -289,8 +186,8 @@ static enum err check_tool(const struct reader *r, const struct yaml_node *node,
 		if (bytes_eq(service->tools[i].name, tool->name))
 			return READER_REFUSE(r, node, "the tool '%.*s' is there twice",
 					     (int)tool->name.n, tool->name.p);
-	TRY(check_steps(&places, yaml_find(node, "request")));
-	return check_text(&places, yaml_find(node, "summary"), tool->summary);
+	TRY(section_request_check(r, yaml_find(node, "request"), service, tool));
+	return section_summary_check(r, yaml_find(node, "summary"), service, tool);
 }
 
 enum err section_tools(const struct reader *r, const struct yaml_node *node,
@@ -303,7 +200,7 @@ enum err section_tools(const struct reader *r, const struct yaml_node *node,
 		{ "effect", reader_enum, TOOL(effect), true, &effects },
 		{ "scopes", reader_list, TOOL(scopes), true, NULL },
 		{ "input", read_input, TOOL(input), true, NULL },
-		{ "request", read_request, 0, true, NULL },
+		{ "request", section_request, 0, true, NULL },
 		{ "select", read_select, TOOL(select), false, NULL },
 		{ "summary", reader_text, TOOL(summary), true, NULL },
 	};

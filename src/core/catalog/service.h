@@ -24,6 +24,8 @@ enum {
 	SERVICE_TOOLS_MAX = 128,
 	SERVICE_STEPS_MAX = 4,
 	SERVICE_PATHS_MAX = 3,
+	SERVICE_FIELDS_MAX = 64, /* of a projection */
+	SERVICE_GRAPHQL_MAX = 4, /* endpoints */
 	SERVICE_URL_MAX = 2048,
 	SERVICE_VALUE_MAX = 512, /* of a captured variable */
 };
@@ -161,13 +163,23 @@ struct service_api {
 	size_t hosts_n;
 	struct bytes hosts[SERVICE_HOSTS_MAX]; /* origins */
 	struct bytes header;		       /* n = 0: Authorization: Bearer */
+	bool rpc;			       /* the method does not say whether a request reads */
+	size_t graphql_n;
+	struct bytes graphql[SERVICE_GRAPHQL_MAX]; /* paths of GraphQL endpoints, as in a tool */
 	struct service_pairs headers;
 };
+
+/* The form of a request's body. */
+enum service_send { SERVICE_SEND_JSON = 1, SERVICE_SEND_FORM, SERVICE_SEND_TEXT };
 
 struct service_step {
 	enum service_method method;
 	struct bytes path; /* below api.base, or an address at one of the hosts */
 	const struct yaml_node *query, *headers, *body; /* checked; NULL: none */
+	enum service_send send;
+	struct bytes graphql;		   /* n = 0: none; a document with one operation */
+	const struct yaml_node *variables; /* of graphql */
+	const struct yaml_node *mail;	   /* the parts of {mail} */
 };
 
 /* Checked here, carried out by later versions. */

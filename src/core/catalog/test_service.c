@@ -182,6 +182,39 @@ static void a_variable_passes_only_its_own_check(void **state)
 	assert_false(service_variable_ok(&host, str("acme.example@evil.example")));
 }
 
+static void requests_come_in_many_forms(void **state)
+{
+	struct service *service = compile(
+		str(HEAD
+		    "api: {hosts: [https://a.example], auth: bearer, rpc: true, graphql: [/v2, "
+		    "/g]}\n"
+		    "tools:\n"
+		    "  - name: mail.send\n    title: t\n    says: s\n    effect: write\n"
+		    "    scopes: []\n    " INPUT "\n"
+		    "    request:\n"
+		    "      - {method: GET, path: \"/{!id}/x\", query: {\"a[]\": [\"{id}\"]}}\n"
+		    "      - method: POST\n        path: \"/{+id}\"\n        send: form\n"
+		    "        mail: {to: \"{id}\", text: \"{1.a.0.b} {@now+id}\"}\n"
+		    "        body: {raw: \"{mail}\", n: 5, until: \"{@tomorrow}\"}\n"
+		    "    select: {from: a.b, fields: [id, {c: d.e}], beside: [next]}\n"
+		    "    summary: \"x {id}\"\n"
+		    "  - name: g.q\n    title: t\n    says: s\n    effect: read\n    scopes: []\n"
+		    "    " INPUT "\n    request: {method: POST, path: /g, graphql: \"{ a }\", "
+		    "variables: {id: \"{id}\"}}\n    summary: x\n"),
+		"f");
+	const struct service_step *send = &service->tools[0].steps[1], *q = service->tools[1].steps;
+
+	assert_true(service->api.rpc);
+	assert_int_equal(service->api.graphql_n, 2);
+	assert_true(bytes_is(service->api.graphql[0], "/v2"));
+	assert_int_equal(send->send, SERVICE_SEND_FORM);
+	assert_non_null(send->mail);
+	assert_int_equal(q->send, SERVICE_SEND_JSON);
+	assert_true(bytes_is(q->graphql, "{ a }"));
+	assert_non_null(q->variables);
+	service_free(&service);
+}
+
 static void it_refuses_with_file_line_and_reason(void **state)
 {
 	static const struct {
@@ -264,6 +297,45 @@ static void it_refuses_with_file_line_and_reason(void **state)
 		{ TOOL("    effect: write\n    request: [{method: GET, path: \"/{1.sha}\"}]\n    "
 		       "summary: x\n"),
 		  "f:19: '{1.sha}' is no argument of this tool" },
+		{ TOOL("    effect: read\n    request: {method: GET, path: \"/{+id}/{+name}\"}\n   "
+		       " "
+		       "summary: x\n"),
+		  "f:19: '{+name}' is no argument of this tool" },
+		{ TOOL("    effect: read\n    request: {method: GET, path: \"/{@now}\"}\n    "
+		       "summary: x\n"),
+		  "f:19: '{@now}' is no argument of this tool" },
+		{ TOOL("    effect: read\n    request: {method: GET, path: /a, query: {q: "
+		       "\"{+id}\"}}\n"
+		       "    summary: x\n"),
+		  "f:19: '{+id}' is no argument of this tool" },
+		{ TOOL("    effect: read\n    request: {method: GET, path: /a, query: {q: [a, "
+		       "b]}}\n"
+		       "    summary: x\n"),
+		  "f:19: a query parameter is a text, or a list of one text" },
+		{ TOOL("    effect: read\n    request: {method: GET, path: /a, graphql: \"{a}\"}\n"
+		       "    summary: x\n"),
+		  "f:19: 'graphql' is sent by POST and has no other body" },
+		{ TOOL("    effect: write\n    request: {method: POST, path: /a, variables: {a: "
+		       "b}}\n"
+		       "    summary: x\n"),
+		  "f:19: 'variables' go with 'graphql'" },
+		{ TOOL("    effect: write\n    request: {method: POST, path: /a, body: \"{id}\"}\n"
+		       "    summary: x\n"),
+		  "f:19: 'send: text' goes with a body that is a text" },
+		{ TOOL("    effect: write\n    request: {method: POST, path: /a, body: {raw: "
+		       "\"{mail}\"}}\n    summary: x\n"),
+		  "f:19: '{mail}' is no argument of this tool" },
+		{ TOOL("    effect: write\n    request: {method: POST, path: /a, body: {raw: "
+		       "\"{mail}\"}, mail: {to: x, text: y, from: z}}\n    summary: x\n"),
+		  "f:19: a mail has no 'from'" },
+		{ TOOL("    select: {fields: [id, {id: a.b}]}\n"),
+		  "f:18: the field 'id' is there twice" },
+		{ TOOL("    select: {fields: [id], beside: [a.items]}\n"),
+		  "f:18: 'items' is what the fields come under" },
+		{ HEAD "api: {hosts: [https://a.example], auth: bearer, rpc: 1}\n",
+		  "f:11: 'rpc' must be true or false" },
+		{ HEAD "api: {hosts: [https://a.example], auth: bearer, graphql: [graphql]}\n",
+		  "f:11: 'graphql' must list paths" },
 		{ TOOL("    effect: grow\n"),
 		  "f:18: 'effect' must be one of: read, write, destructive" },
 		{ TOOL("    select: {fields: [{a: b, c: d}]}\n"),
@@ -299,6 +371,7 @@ int main(void)
 		cmocka_unit_test(the_quirks_of_providers_are_read_from_their_files),
 		cmocka_unit_test(the_issuer_of_an_answer_is_the_one_announced),
 		cmocka_unit_test(a_variable_passes_only_its_own_check),
+		cmocka_unit_test(requests_come_in_many_forms),
 		cmocka_unit_test(it_refuses_with_file_line_and_reason),
 	};
 
