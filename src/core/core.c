@@ -292,6 +292,10 @@ static void on_frame(struct core *core, enum flow_peer peer, struct bytes bytes)
 		on_http_request(core, &frame);
 	else if (peer == PEER_GATE && frame.type == IPC_TYPE_http_gone)
 		call_gone(&core->flow, frame.id);
+	else if (peer == PEER_GATE && frame.type == IPC_TYPE_http_full)
+		call_room(&core->flow, frame.id, false);
+	else if (peer == PEER_GATE && frame.type == IPC_TYPE_http_room)
+		call_room(&core->flow, frame.id, true);
 	else if (peer == PEER_KEEPER && frame.type == IPC_TYPE_keeper_keys)
 		on_keys(core, &frame);
 	else if (peer == PEER_KEEPER && frame.type == IPC_TYPE_keeper_state)

@@ -154,6 +154,7 @@ static enum err take_listener(struct gate *gate, int fd)
 		return httpd_listen(gate->httpd, fd);
 	TRY(httpd_new(gate->loop, fd, &gate->limits, &pem, relay_request, relay_gone, gate->relay,
 		      &gate->httpd));
+	httpd_streams(gate->httpd, &relay_streams);
 	forget_text(&gate->certificate);
 	forget_text(&gate->key);
 	return OK;

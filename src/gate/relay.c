@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "crypto/crypto.h"
 #include "gate/fields.h"
+#include "gate/outlet.h"
 #include "gate/path.h"
 #include "gate/splice.h"
 #include "ipc/capsule.h"
@@ -28,7 +29,8 @@ struct relay {
 	struct capsule_sender to_keeper;
 	struct capsule_receiver from_keeper;
 	struct peer_trust trust;
-	struct map pending; /* id to httpd_request */
+	struct map pending; /* id to httpd_request that has no answer yet */
+	struct outlets outlets;
 	uint64_t last_id;
 	struct dynbuf frame, lines, joined, sealed;
 	struct fields fields;
@@ -51,6 +53,7 @@ enum err relay_new(struct loop *loop, const struct relay_settings *settings, str
 	relay->loop = loop;
 	relay->trust = settings->trust;
 	map_init(&relay->pending, settings->in_flight_max);
+	TRY(outlets_init(&relay->outlets, loop, settings->in_flight_max));
 	dynbuf_init(&relay->frame, IPC_FRAME_MAX);
 	dynbuf_init(&relay->lines, IPC_HEADERS_MAX);
 	dynbuf_init(&relay->joined, JOINED_MAX);
@@ -71,6 +74,7 @@ void relay_free(struct relay **relayp)
 	channel_free(&relay->core);
 	secret_free(&relay->key);
 	map_done(&relay->pending);
+	outlets_done(&relay->outlets);
 	dynbuf_done(&relay->frame);
 	dynbuf_done(&relay->lines);
 	dynbuf_done(&relay->joined);
@@ -271,15 +275,35 @@ void relay_gone(void *ctx, struct httpd_request *request)
 {
 	struct relay *relay = ctx;
 	const uint64_t id = noted_id(request);
+	struct outlet *outlet = outlet_find(&relay->outlets, id);
 	const struct ipc_http_gone m = {};
 
 	map_del(&relay->pending, id);
+	if (outlet != NULL)
+		outlet_forget(&relay->outlets, outlet);
 	dynbuf_reset(&relay->frame);
 	FRAME_PUT(&relay->frame, id, http_gone, &m);
 	/* When there is no room core does work that nobody waits for; no more. */
 	if (send_frame(relay) != OK)
 		log_debug("core was not told that a client has gone");
 }
+
+static void relay_room(void *ctx, struct httpd_request *request)
+{
+	struct relay *relay = ctx;
+	const uint64_t id = noted_id(request);
+	struct outlet *outlet = outlet_find(&relay->outlets, id);
+	const struct ipc_http_room m = {};
+
+	if (outlet == NULL || !outlet_room(outlet))
+		return;
+	dynbuf_reset(&relay->frame);
+	FRAME_PUT(&relay->frame, id, http_room, &m);
+	if (send_frame(relay) != OK)
+		outlet->full = true; /* the next piece that leaves tries again */
+}
+
+const struct httpd_stream_fns relay_streams = { .room = relay_room };
 
 static enum err answer_body(struct relay *relay, const struct ipc_http_response *m,
 			    struct buf **ret)
@@ -308,24 +332,103 @@ static enum err answer(struct relay *relay, struct httpd_request *request, struc
 	return OK;
 }
 
-static void on_frame(void *ctx, struct bytes bytes)
+static enum err take_response(struct relay *relay, uint64_t id, struct bytes payload)
 {
-	struct relay *relay = ctx;
-	struct httpd_request *request;
+	struct httpd_request *request = map_del(&relay->pending, id);
+	struct outlet *outlet = outlet_find(&relay->outlets, id);
+
+	if (outlet != NULL)
+		outlet_end(&relay->outlets, outlet, false);
+	if (request == NULL)
+		return OK; /* its client has gone */
+	const enum err err = answer(relay, request, payload);
+	if (err != OK)
+		refuse(request, ERR_SERVER);
+	return err;
+}
+
+static enum err begin(struct relay *relay, struct httpd_request *request, uint64_t id,
+		      const struct ipc_http_begin *m)
+{
+	if (m->status < 200 || m->status > 599)
+		return ERR_MALFORMED;
+	TRY(fields_for_answer(m->headers, noted_secure(request), &relay->fields));
+	return outlet_open(&relay->outlets, id, request, m->beat != 0);
+}
+
+static enum err take_begin(struct relay *relay, uint64_t id, struct bytes payload)
+{
+	struct httpd_request *request = map_del(&relay->pending, id);
+	struct ipc_http_begin m;
+
+	if (request == NULL)
+		return OK;
+	enum err err = ipc_http_begin_decode(payload, &m);
+	if (err == OK)
+		err = begin(relay, request, id, &m);
+	if (err != OK) {
+		refuse(request, ERR_SERVER);
+		return err;
+	}
+	if (httpd_begin(request, m.status, relay->fields.rows, relay->fields.n,
+			HTTPD_LENGTH_UNKNOWN) == OK)
+		return OK;
+	outlet_forget(&relay->outlets, outlet_find(&relay->outlets, id));
+	return ERR_CONFLICT;
+}
+
+static enum err take_data(struct relay *relay, uint64_t id, struct bytes payload)
+{
+	struct outlet *outlet = outlet_find(&relay->outlets, id);
+	const struct ipc_http_full full = {};
+	struct ipc_http_data m;
+
+	TRY(ipc_http_data_decode(payload, &m));
+	if (outlet == NULL || !outlet_send(&relay->outlets, outlet, m.bytes))
+		return OK;
+	dynbuf_reset(&relay->frame);
+	FRAME_PUT(&relay->frame, id, http_full, &full);
+	return send_frame(relay);
+}
+
+static enum err take_end(struct relay *relay, uint64_t id, struct bytes payload)
+{
+	struct outlet *outlet = outlet_find(&relay->outlets, id);
+	struct ipc_http_end m;
+
+	TRY(ipc_http_end_decode(payload, &m));
+	if (outlet != NULL)
+		outlet_end(&relay->outlets, outlet, m.whole != 0);
+	return OK;
+}
+
+static const struct {
+	uint8_t type;
+	enum err (*fn)(struct relay *relay, uint64_t id, struct bytes payload);
+} takes[] = {
+	{ IPC_TYPE_http_response, take_response },
+	{ IPC_TYPE_http_begin, take_begin },
+	{ IPC_TYPE_http_data, take_data },
+	{ IPC_TYPE_http_end, take_end },
+};
+
+static enum err take_frame(struct relay *relay, struct bytes bytes)
+{
 	struct frame frame;
 
-	if (frame_next(&bytes, &frame) != OK || frame.type != IPC_TYPE_http_response) {
-		log_error("core sent what is no answer");
-		return;
-	}
-	request = map_del(&relay->pending, frame.id);
-	if (request == NULL)
-		return; /* its client has gone */
-	const enum err err = answer(relay, request, frame.payload);
-	if (err == OK)
-		return;
-	log_error("an answer of core cannot be sent: %s", err_row(err)->name);
-	refuse(request, ERR_SERVER);
+	TRY(frame_next(&bytes, &frame));
+	for (size_t i = 0; i < ARRAY_LEN(takes); i++)
+		if (takes[i].type == frame.type)
+			return takes[i].fn(relay, frame.id, frame.payload);
+	return ERR_UNSUPPORTED;
+}
+
+static void on_frame(void *ctx, struct bytes bytes)
+{
+	const enum err err = take_frame(ctx, bytes);
+
+	if (err != OK)
+		log_error("an answer of core cannot be sent: %s", err_row(err)->name);
 }
 
 static void core_lost(void *ctx)
@@ -342,6 +445,7 @@ static void core_lost(void *ctx)
 		refuse(request, ERR_OVERLOADED);
 	map_done(&relay->pending);
 	map_init(&relay->pending, max);
+	outlets_break(&relay->outlets);
 }
 
 enum err relay_core(struct relay *relay, int fd)

@@ -31,5 +31,6 @@ must_check enum err relay_core(struct relay *relay, int fd);
 /* For httpd_new(). */
 void relay_request(void *ctx, struct httpd_request *request);
 void relay_gone(void *ctx, struct httpd_request *request);
+extern const struct httpd_stream_fns relay_streams;
 /* Sends what has gathered for core. */
 void relay_flush(struct relay *relay);

@@ -86,7 +86,7 @@ static void on_run_timer(void *ctx)
 static void expire(struct httpd_request *conn)
 {
 	conn->deadline = 0;
-	if (conn->phase == CONN_OWNED)
+	if (conn->owned)
 		conn_lost(conn);
 	else
 		(void)shutdown(conn->fd, SHUT_RDWR);
@@ -108,7 +108,7 @@ static void on_tick(void *ctx)
 	httpd->ticking = false;
 	listen_again(httpd);
 	for (struct httpd_request *c = httpd->first; c != NULL; c = c->next) {
-		if (c->phase == CONN_ANSWER)
+		if (c->phase == CONN_ANSWER || c->phase == CONN_STREAM)
 			conn_write_first(c, false);
 		if (c->deadline != 0 && c->deadline <= now)
 			expire(c);
@@ -128,7 +128,7 @@ static void on_hangup(void *ctx, uint32_t events)
 		return;
 	}
 	conn->half_closed = true;
-	if (conn->phase == CONN_OWNED)
+	if (conn->owned)
 		conn_due(conn, CONN_SURPLUS_MS);
 }
 
@@ -222,6 +222,7 @@ static enum err conn_new(struct httpd *httpd, int fd, const struct sockaddr_stor
 	*conn = (struct httpd_request){ .httpd = httpd, .fd = fd, .peer = *peer, .source = source };
 	dynbuf_init(&conn->target, httpd->limits.target_max);
 	dynbuf_init(&conn->body, httpd->limits.body_max);
+	dynbuf_init(&conn->out, HTTPD_WAITING_END);
 	conn_due(conn, httpd->limits.head_ms);
 	if (map_put(&httpd->sources, source, as_value(source_count(httpd, source) + 1)) != OK ||
 	    loop_add(httpd->loop, fd, EPOLLRDHUP, on_hangup, conn, &conn->hangup) != OK) {
@@ -311,6 +312,11 @@ enum err httpd_listen(struct httpd *httpd, int listen_fd)
 	listener->next = httpd->listeners;
 	httpd->listeners = listener;
 	return OK;
+}
+
+void httpd_streams(struct httpd *httpd, const struct httpd_stream_fns *fns)
+{
+	httpd->stream = *fns;
 }
 
 static size_t keep_raw(void *cls, struct MHD_Connection *mhd, char *text)

@@ -64,13 +64,32 @@ size_t httpd_active(const struct httpd *httpd);
 /* Connections open. */
 size_t httpd_connections(const struct httpd *httpd);
 
+/* What an owner offers who takes bodies past body_max, or answers in pieces. Each may be NULL. */
+struct httpd_stream_fns {
+	/* Whether the body of @request, past body_max, may be taken in pieces; else 413. Only head
+	 * and peer can be asked about. */
+	bool (*permit)(void *ctx, const struct httpd_request *request);
+	/* The next piece; p = NULL: that was all. */
+	void (*piece)(void *ctx, struct httpd_request *request, struct bytes piece);
+	/* Less than half of HTTPD_WAITING_MAX waits to leave, after it had been more. */
+	void (*room)(void *ctx, struct httpd_request *request);
+};
+void httpd_streams(struct httpd *httpd, const struct httpd_stream_fns *fns);
+
 /* All borrowed until the response. */
 struct bytes httpd_method(const struct httpd_request *request);
 /* Path and query as the client sent them; of an absolute-form without scheme and authority. */
 struct bytes httpd_target(const struct httpd_request *request);
 /* Any case; p = NULL if absent. A header sent twice, where that is no list, was refused before. */
 struct bytes httpd_header(const struct httpd_request *request, const char *name);
+/* What has come; of a request that is not whole, what came before it passed body_max: possibly
+ * nothing. */
 struct bytes httpd_body(const struct httpd_request *request);
+/* False: more of the body comes, in pieces, when the owner pulls. */
+bool httpd_whole(const struct httpd_request *request);
+/* Asks for pieces until it is called with false; may be called from inside `piece`. While they are
+ * asked for they must move 16 KiB a second. */
+void httpd_pull(struct httpd_request *request, bool on);
 const struct sockaddr *httpd_peer(const struct httpd_request *request);
 bool httpd_secure(const struct httpd_request *request);
 /* Visits all header lines in order; stops when @fn answers false. */
@@ -94,6 +113,27 @@ void httpd_respond(struct httpd_request *request, unsigned status, const struct 
  * and for large ones. NULL is an empty body. */
 void httpd_respond_take(struct httpd_request *request, unsigned status,
 			const struct httpd_field *fields, size_t count, struct buf **bodyp);
+/* answers in pieces */
+
+enum {
+	HTTPD_WAITING_MAX = 256 * 1024,	     /* what an owner should not exceed */
+	HTTPD_WAITING_END = 8 * 1024 * 1024, /* where the answer is broken off instead */
+};
+#define HTTPD_LENGTH_UNKNOWN UINT64_MAX
+
+/* Begins an answer; the request stays the owner's until httpd_end(), or until it is gone. @length
+ * of the body in bytes where it is known: the answer then is of this length or is broken off.
+ * ERR_CONFLICT: it could not begin, and the connection is closed; the request is forgotten. */
+must_check enum err httpd_begin(struct httpd_request *request, unsigned status,
+				const struct httpd_field *fields, size_t count, uint64_t length);
+/* While it is gone: whether the answer had left whole, which an answer of known length, or to HEAD,
+ * may have before httpd_end(). */
+bool httpd_sent(const struct httpd_request *request);
+/* Copies the piece; answers how many bytes wait to leave. */
+size_t httpd_send(struct httpd_request *request, struct bytes piece);
+/* Forgets the request. @whole false: the client is shown that its answer is not whole. */
+void httpd_end(struct httpd_request *request, bool whole);
+
 /* Resets the connection instead of an answer, and forgets the request: a provider that breaks, for
  * the sandbox. */
 void httpd_abort(struct httpd_request *request);

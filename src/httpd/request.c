@@ -38,13 +38,13 @@ static size_t print_refusal(unsigned status, char to[static REFUSAL_MAX])
 				title, status);
 }
 
-static uint64_t transfer_ms(uint64_t base_ms, uint64_t bytes)
+uint64_t conn_transfer_ms(uint64_t base_ms, uint64_t bytes)
 {
 	return base_ms + bytes * 1000 / CONN_RATE_BYTES;
 }
 
 /* A body may hold a secret. */
-static void forget(struct dynbuf *d)
+void conn_forget(struct dynbuf *d)
 {
 	enum { KEEP_BYTES = 2048 };
 	const size_t max = d->max;
@@ -63,14 +63,16 @@ void conn_done(struct httpd_request *conn)
 	if (conn->response != NULL)
 		MHD_destroy_response(conn->response);
 	conn->response = NULL;
-	forget(&conn->body);
-	forget(&conn->target);
+	conn_forget(&conn->body);
+	conn_forget(&conn->target);
+	conn_forget(&conn->out);
+	dynbuf_done(&conn->out);
 	dynbuf_done(&conn->body);
 	dynbuf_done(&conn->target);
 }
 
 /* The response of @conn goes to the library. */
-static enum MHD_Result queue(struct httpd_request *conn)
+enum MHD_Result conn_queue(struct httpd_request *conn)
 {
 	const enum MHD_Result result = MHD_queue_response(conn->mhd, conn->status, conn->response);
 
@@ -108,7 +110,7 @@ static enum MHD_Result refuse(struct httpd_request *conn, unsigned status)
 	conn->status = status;
 	conn->phase = CONN_ANSWER;
 	conn_due(conn, conn->httpd->limits.head_ms);
-	return queue(conn);
+	return conn_queue(conn);
 }
 
 void *conn_log_target(void *cls, const char *uri, struct MHD_Connection *mhd)
@@ -157,7 +159,8 @@ static unsigned judge(struct httpd_request *conn, const char *method, const char
 		MHD_get_connection_values_n(conn->mhd, MHD_HEADER_KIND, judge_line, &j);
 	if (j.status == 0)
 		j.status = head_end(&j.head, info->header_size);
-	if (j.status == 0 && j.head.length > conn->httpd->limits.body_max)
+	if (j.status == 0 && j.head.length > conn->httpd->limits.body_max &&
+	    !upload_permitted(conn))
 		j.status = 413;
 	*ret = j.head;
 	return j.status;
@@ -168,13 +171,18 @@ static enum MHD_Result take_head(struct httpd_request *conn, const char *method,
 {
 	const struct httpd_limits *limits = &conn->httpd->limits;
 	struct head head;
-	const unsigned status = judge(conn, method, version, &head);
 
+	conn->method = method;
+	const unsigned status = judge(conn, method, version, &head);
 	if (status != 0)
 		return refuse(conn, status);
-	conn->method = method;
+	if (head.length > limits->body_max) {
+		conn->part = PART_HEAD;
+		return conn_give(conn);
+	}
 	conn->phase = CONN_BODY;
-	conn_due(conn, transfer_ms(limits->head_ms, head.chunked ? limits->body_max : head.length));
+	conn_due(conn,
+		 conn_transfer_ms(limits->head_ms, head.chunked ? limits->body_max : head.length));
 	return MHD_YES;
 }
 
@@ -188,7 +196,7 @@ static enum MHD_Result begin_surplus(struct httpd_request *conn)
 
 	conn->phase = CONN_SURPLUS;
 	conn_due(conn, CONN_SURPLUS_MS);
-	forget(&conn->body);
+	conn_forget(&conn->body);
 	if (conn->httpd->tls)
 		return MHD_YES;
 	const int len = snprintf(text, sizeof text,
@@ -207,16 +215,21 @@ static enum MHD_Result begin_surplus(struct httpd_request *conn)
 
 static enum MHD_Result take_body(struct httpd_request *conn, const char *data, size_t *n)
 {
+	if (conn->body.n + *n > conn->body.max && upload_permitted(conn)) {
+		conn->part = PART_BODY; /* this piece is asked for again */
+		return conn_give(conn);
+	}
 	dynbuf_put(&conn->body, data, *n);
 	*n = 0;
 	return dynbuf_err(&conn->body) == OK ? MHD_YES : begin_surplus(conn);
 }
 
-static enum MHD_Result give(struct httpd_request *conn)
+enum MHD_Result conn_give(struct httpd_request *conn)
 {
 	struct httpd *httpd = conn->httpd;
 
 	conn->phase = CONN_OWNED;
+	conn->owned = true;
 	conn->deadline = 0;
 	if (conn->half_closed)
 		conn_due(conn, CONN_SURPLUS_MS);
@@ -224,11 +237,15 @@ static enum MHD_Result give(struct httpd_request *conn)
 	conn->in_handler = true;
 	httpd->on_request(httpd->ctx, conn);
 	conn->in_handler = false;
-	if (conn->phase == CONN_OWNED) {
-		MHD_suspend_connection(conn->mhd);
+	if (conn->phase == CONN_OWNED && !conn->pulling) {
+		conn_suspend(conn);
 		return MHD_YES;
 	}
-	return conn->response == NULL ? MHD_NO : queue(conn);
+	if (conn->phase == CONN_OWNED && conn->part == PART_HEAD)
+		conn->part = PART_BODY;
+	if (conn->phase == CONN_OWNED || conn->phase == CONN_LATE)
+		return MHD_YES;
+	return conn->response == NULL ? MHD_NO : conn_queue(conn);
 }
 
 enum MHD_Result conn_handle(void *cls, struct MHD_Connection *mhd, const char *url,
@@ -241,13 +258,16 @@ enum MHD_Result conn_handle(void *cls, struct MHD_Connection *mhd, const char *u
 	case CONN_AWAIT:
 		return take_head(conn, method, version);
 	case CONN_BODY:
-		return *upload_size > 0 ? take_body(conn, upload, upload_size) : give(conn);
+		return *upload_size > 0 ? take_body(conn, upload, upload_size) : conn_give(conn);
 	case CONN_SURPLUS:
 		if (*upload_size == 0)
 			return conn->httpd->tls ? refuse(conn, 413) : MHD_NO;
 		*upload_size = 0;
 		return MHD_YES;
 	case CONN_OWNED:
+	case CONN_STREAM:
+	case CONN_LATE:
+		return upload_take(conn, upload, upload_size);
 	case CONN_ANSWER:
 	case CONN_GONE:
 		break;
@@ -255,21 +275,41 @@ enum MHD_Result conn_handle(void *cls, struct MHD_Connection *mhd, const char *u
 	return MHD_NO;
 }
 
-static void disown(struct httpd_request *conn)
+void conn_suspend(struct httpd_request *conn)
+{
+	conn->suspended = true;
+	MHD_suspend_connection(conn->mhd);
+}
+
+void conn_resume(struct httpd_request *conn)
+{
+	if (!conn->suspended)
+		return;
+	conn->suspended = false;
+	MHD_resume_connection(conn->mhd);
+	httpd_wake(conn->httpd);
+}
+
+void conn_disown(struct httpd_request *conn)
 {
 	conn->httpd->active--;
-	conn->phase = CONN_GONE;
-	conn->deadline = 0;
+	conn->owned = false;
 	conn->httpd->on_gone(conn->httpd->ctx, conn);
 }
 
 void conn_lost(struct httpd_request *conn)
 {
-	if (conn->phase != CONN_OWNED)
+	if (!conn->owned)
 		return;
-	disown(conn);
-	MHD_resume_connection(conn->mhd);
-	httpd_wake(conn->httpd);
+	conn_disown(conn);
+	conn->broken = true;
+	if (conn->phase == CONN_OWNED)
+		conn->phase = CONN_GONE;
+	conn->deadline = 0;
+	if (conn->suspended)
+		conn_resume(conn);
+	else
+		(void)shutdown(conn->fd, SHUT_RDWR);
 }
 
 void conn_write_first(struct httpd_request *conn, bool on)
@@ -287,16 +327,22 @@ void conn_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 {
 	struct httpd_request *conn = *con_cls;
 
-	if (conn->phase == CONN_OWNED)
-		disown(conn);
+	conn->sent = code == MHD_REQUEST_TERMINATED_COMPLETED_OK && !conn->broken;
+	if (conn->owned)
+		conn_disown(conn);
 	if (conn->response != NULL)
 		MHD_destroy_response(conn->response);
 	conn->response = NULL;
 	conn_write_first(conn, false);
 	conn->mine = NULL;
 	conn->method = NULL;
-	forget(&conn->body);
-	forget(&conn->target);
+	conn_forget(&conn->body);
+	conn_forget(&conn->target);
+	conn_forget(&conn->out);
+	conn->out_at = 0;
+	conn->part = PART_ALL;
+	conn->pulling = conn->ended = conn->broken = conn->sent = false;
+	conn->in_pace = conn->out_pace = (struct conn_pace){ 0 };
 	conn->phase = CONN_AWAIT;
 	conn_due(conn, conn->httpd->limits.idle_ms);
 }
@@ -385,10 +431,21 @@ static bool ends_connection(const struct httpd *httpd)
 	       (httpd->limits.keep_alive > 0 && httpd->count > httpd->limits.keep_alive);
 }
 
+bool conn_dress(struct httpd *httpd, struct MHD_Response *r, const struct httpd_field *fields,
+		size_t count)
+{
+	static const struct httpd_field closing = { "Connection", { (const uint8_t *)"close", 5 } };
+
+	if (add_fields(httpd, r, fields, count) &&
+	    (!ends_connection(httpd) || add_fields(httpd, r, &closing, 1)))
+		return true;
+	MHD_destroy_response(r);
+	return false;
+}
+
 static struct MHD_Response *response_new(struct httpd *httpd, const struct httpd_field *fields,
 					 size_t count, struct buf **bodyp)
 {
-	static const struct httpd_field closing = { "Connection", { (const uint8_t *)"close", 5 } };
 	static char nothing[1];
 	struct buf *body = take(*bodyp);
 	struct MHD_Response *r =
@@ -396,17 +453,9 @@ static struct MHD_Response *response_new(struct httpd *httpd, const struct httpd
 			     : MHD_create_response_from_buffer_with_free_callback_cls(
 				       body->n, body->p, body_release, body);
 
-	if (r == NULL) {
-		if (body != NULL)
-			body_release(body);
-		return NULL;
-	}
-	if (!add_fields(httpd, r, fields, count) ||
-	    (ends_connection(httpd) && !add_fields(httpd, r, &closing, 1))) {
-		MHD_destroy_response(r);
-		return NULL;
-	}
-	return r;
+	if (r == NULL && body != NULL)
+		body_release(body);
+	return r != NULL && conn_dress(httpd, r, fields, count) ? r : NULL;
 }
 
 void httpd_respond_take(struct httpd_request *request, unsigned status,
@@ -416,17 +465,21 @@ void httpd_respond_take(struct httpd_request *request, unsigned status,
 	const size_t n = *bodyp == NULL ? 0 : (*bodyp)->n;
 
 	httpd->active--;
+	request->owned = false;
 	request->status = status;
 	request->response = response_new(httpd, fields, count, bodyp);
 	request->phase = request->response == NULL ? CONN_GONE : CONN_ANSWER;
-	conn_due(request, transfer_ms(httpd->limits.idle_ms, n));
+	conn_due(request, conn_transfer_ms(httpd->limits.idle_ms, n));
+	if (request->part == PART_BODY && request->phase == CONN_ANSWER) {
+		upload_answer_late(request);
+		return;
+	}
 	if (request->in_handler)
 		return;
-	if (request->response != NULL && queue(request) != MHD_YES)
+	if (request->response != NULL && conn_queue(request) != MHD_YES)
 		request->phase = CONN_GONE;
 	conn_write_first(request, true);
-	MHD_resume_connection(request->mhd);
-	httpd_wake(httpd);
+	conn_resume(request);
 }
 
 void httpd_respond(struct httpd_request *request, unsigned status, const struct httpd_field *fields,
@@ -447,10 +500,9 @@ void httpd_abort(struct httpd_request *request)
 	if (connect(request->fd, &nobody, sizeof(nobody)) != 0)
 		log_debug("httpd: a connection could not be reset: %m");
 	request->httpd->active--;
+	request->owned = false;
+	request->broken = true;
 	request->phase = CONN_GONE;
 	request->deadline = 0;
-	if (request->in_handler)
-		return;
-	MHD_resume_connection(request->mhd);
-	httpd_wake(request->httpd);
+	conn_resume(request);
 }

@@ -17,6 +17,7 @@ enum {
 	IPC_CAPSULE_MAX = 224 * 1024,	  /* three tokens and their hosts on the way */
 	IPC_BODY_MAX = 1024 * 1024,	  /* of a request */
 	IPC_ANSWER_MAX = 4 * 1024 * 1024, /* of a response */
+	IPC_PIECE_MAX = 256 * 1024,	  /* of a body that comes in pieces */
 	IPC_TARGET_MAX = 8 * 1024,
 	IPC_HEADERS_MAX = 32 * 1024,
 	IPC_HOSTS_MAX = 4 * 1024,
@@ -109,6 +110,23 @@ enum {
 	BYTES(body, IPC_ANSWER_MAX)                                                                \
 	BYTES(capsule, IPC_CAPSULE_MAX) /* or empty */                                             \
 	U32(capsule_at) /* offset in body where its first token is written, JSON-escaped */
+
+/* Begins an answer that comes in pieces under the same id; a http_response instead of a piece
+ * breaks it off. */
+#define IPC_HTTP_BEGIN(U8, U16, U32, U64, ID, HASH, BYTES)                                         \
+	U16(status)                                                                                \
+	U8(beat) /* 1: an event stream, which gate keeps alive with a comment every 15 s */        \
+	BYTES(headers, IPC_HEADERS_MAX) /* list of header */
+
+#define IPC_HTTP_DATA(U8, U16, U32, U64, ID, HASH, BYTES) BYTES(bytes, IPC_PIECE_MAX)
+
+#define IPC_HTTP_END(U8, U16, U32, U64, ID, HASH, BYTES)                                           \
+	U8(whole) /* 0: the client is shown that the answer broke off */
+
+/* 256 KiB wait for the client: core should send no more until there is room again. */
+#define IPC_HTTP_FULL(U8, U16, U32, U64, ID, HASH, BYTES)
+
+#define IPC_HTTP_ROOM(U8, U16, U32, U64, ID, HASH, BYTES)
 
 /* core and keeper */
 
@@ -256,6 +274,11 @@ enum {
 	MESSAGE(0x10, http_request, IPC_HTTP_REQUEST, gate, core)                                  \
 	MESSAGE(0x11, http_gone, IPC_HTTP_GONE, gate, core)                                        \
 	MESSAGE(0x12, http_response, IPC_HTTP_RESPONSE, core, gate)                                \
+	MESSAGE(0x13, http_begin, IPC_HTTP_BEGIN, core, gate)                                      \
+	MESSAGE(0x14, http_data, IPC_HTTP_DATA, core, gate)                                        \
+	MESSAGE(0x15, http_end, IPC_HTTP_END, core, gate)                                          \
+	MESSAGE(0x16, http_full, IPC_HTTP_FULL, gate, core)                                        \
+	MESSAGE(0x17, http_room, IPC_HTTP_ROOM, gate, core)                                        \
 	MESSAGE(0x20, keeper_status, IPC_KEEPER_STATUS, core, keeper)                              \
 	MESSAGE(0x21, keeper_state, IPC_KEEPER_STATE, keeper, core)                                \
 	MESSAGE(0x22, keeper_keys, IPC_KEEPER_KEYS, keeper, core)                                  \

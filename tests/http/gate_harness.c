@@ -12,7 +12,10 @@
  *   /fixed      a fixed small body                 /token     a token, spliced in by gate
  *   /hold       no answer                          /stats     requests, gone, held
  *   /bad        an answer that gate must refuse    /html      a page
- *   /big        an answer of 4 MiB
+ *   /big        an answer of 4 MiB                 /pieces    an event stream of three pieces
+ *   /endless    pieces for as long as there is room for them; /stats counts them
+ *   /broken     an answer in pieces that breaks off
+ *   /silent     an event stream without an event
  *   /crash      core's stream breaks, and a new core comes 300 ms later
  *   /drain      gate is told to drain; then the harness ends with it
  */
@@ -59,7 +62,7 @@ struct harness {
 	uint8_t key[32];
 	struct capsule_sender sender;
 	struct capsule_receiver receiver;
-	uint64_t requests, gone, held;
+	uint64_t requests, gone, held, pieces, fulls, rooms;
 	struct dynbuf text, list;
 };
 
@@ -184,8 +187,10 @@ static void on_hold(struct harness *h, uint64_t id, const struct ipc_http_reques
 
 static void on_stats(struct harness *h, uint64_t id, const struct ipc_http_request *m)
 {
-	dynbuf_printf(&h->text, "{\"requests\":%lu,\"gone\":%lu,\"held\":%lu,\"gate\":%d}",
-		      h->requests, h->gone, h->held, (int)h->gate);
+	dynbuf_printf(&h->text,
+		      "{\"requests\":%lu,\"gone\":%lu,\"held\":%lu,\"gate\":%d,\"pieces\":%lu,"
+		      "\"fulls\":%lu,\"rooms\":%lu}",
+		      h->requests, h->gone, h->held, (int)h->gate, h->pieces, h->fulls, h->rooms);
 	answer_text(h, id, "application/json", dynbuf_view(&h->text));
 }
 
@@ -225,6 +230,74 @@ static void on_drain(struct harness *h, uint64_t id, const struct ipc_http_reque
 	FRAME_PUT(&out, 0, drain, &drain);
 	say(h, &out, -1);
 	dynbuf_done(&out);
+}
+
+static struct dynbuf *to_gate(struct harness *h)
+{
+	struct dynbuf *out;
+
+	must(channel_out(h->core, &out), "channel_out");
+	return out;
+}
+
+static void begin(struct harness *h, uint64_t id)
+{
+	header(h, "content-type", "text/event-stream");
+	const struct ipc_http_begin m = { .status = 200,
+					  .beat = 1,
+					  .headers = dynbuf_view(&h->list) };
+	FRAME_PUT(to_gate(h), id, http_begin, &m);
+}
+
+static void piece(struct harness *h, uint64_t id, struct bytes bytes)
+{
+	const struct ipc_http_data m = { bytes };
+
+	FRAME_PUT(to_gate(h), id, http_data, &m);
+	h->pieces++;
+}
+
+static void end(struct harness *h, uint64_t id, bool whole)
+{
+	const struct ipc_http_end m = { .whole = whole };
+
+	FRAME_PUT(to_gate(h), id, http_end, &m);
+}
+
+static void on_pieces(struct harness *h, uint64_t id, const struct ipc_http_request *m)
+{
+	begin(h, id);
+	piece(h, id, str("data: one\n\n"));
+	piece(h, id, str("data: two\n\n"));
+	piece(h, id, str("data: three\n\n"));
+	end(h, id, true);
+}
+
+static void on_broken(struct harness *h, uint64_t id, const struct ipc_http_request *m)
+{
+	begin(h, id);
+	piece(h, id, str("data: one\n\n"));
+	end(h, id, false);
+}
+
+static void on_silent(struct harness *h, uint64_t id, const struct ipc_http_request *m)
+{
+	begin(h, id);
+}
+
+static void more(struct harness *h, uint64_t id)
+{
+	static uint8_t block[64 * 1024];
+
+	memset(block, 'x', sizeof block);
+	for (int i = 0; i < 5; i++)
+		piece(h, id, (struct bytes){ block, sizeof block });
+}
+
+static void on_endless(struct harness *h, uint64_t id, const struct ipc_http_request *m)
+{
+	begin(h, id);
+	more(h, id);
 }
 
 static void print_headers(struct harness *h, struct bytes list)
@@ -279,9 +352,11 @@ static const struct {
 	const char *path;
 	void (*fn)(struct harness *h, uint64_t id, const struct ipc_http_request *m);
 } routes[] = {
-	{ "/fixed", on_fixed }, { "/token", on_token }, { "/hold", on_hold },
-	{ "/stats", on_stats }, { "/bad", on_bad },	{ "/html", on_html },
-	{ "/crash", on_crash }, { "/drain", on_drain }, { "/big", on_big },
+	{ "/fixed", on_fixed },	  { "/token", on_token },   { "/hold", on_hold },
+	{ "/stats", on_stats },	  { "/bad", on_bad },	    { "/html", on_html },
+	{ "/crash", on_crash },	  { "/drain", on_drain },   { "/big", on_big },
+	{ "/pieces", on_pieces }, { "/broken", on_broken }, { "/endless", on_endless },
+	{ "/silent", on_silent },
 };
 
 static void on_frame(void *ctx, struct bytes bytes)
@@ -293,6 +368,15 @@ static void on_frame(void *ctx, struct bytes bytes)
 	must(frame_next(&bytes, &frame), "a frame");
 	if (frame.type == IPC_TYPE_http_gone) {
 		h->gone++;
+		return;
+	}
+	if (frame.type == IPC_TYPE_http_full) {
+		h->fulls++;
+		return;
+	}
+	if (frame.type == IPC_TYPE_http_room) {
+		h->rooms++;
+		more(h, frame.id);
 		return;
 	}
 	must(ipc_http_request_decode(frame.payload, &m), "a request");

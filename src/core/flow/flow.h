@@ -96,6 +96,8 @@ enum flow_counter {
 typedef void (*call_done_fn)(struct flow *flow, struct call *call, enum err err,
 			     const void *result);
 
+enum call_stream { CALL_WHOLE, CALL_BEGUN, CALL_ENDED };
+
 /* One HTTP request on its way through core. */
 struct call {
 	uint64_t gate_id; /* 0: the client has gone */
@@ -111,8 +113,16 @@ struct call {
 	char *detail; /* what is wrong with a file that came, for the problem document */
 	unsigned events_waiting;
 	bool answered, sent, listed;
+	enum call_stream stream;
+	bool left;	 /* a piece of it has */
+	enum err failed; /* an event of it will not be durable */
+	bool full;	 /* too much waits at gate for the client: send no more until `room` */
+	/* NULL: nobody asks. The client left before its answer was complete: the journey is ended
+	 * as ever, by call_answer() or call_end(). And: there is room again for more pieces. */
+	void (*gone)(struct flow *flow, struct call *call);
+	void (*room)(struct flow *flow, struct call *call);
 	unsigned status;
-	struct dynbuf headers, body;
+	struct dynbuf headers, body; /* body: also the frames of pieces that may not leave yet */
 	struct buf *capsule;
 	uint32_t capsule_at;
 };
@@ -156,11 +166,23 @@ must_check enum err call_keep(struct call *call);
 void call_header(struct call *call, const char *name, struct bytes value);
 /* The answer is complete: it leaves when the events of the call are durable. */
 void call_answer(struct flow *flow, struct call *call, unsigned status);
+/* An answer in pieces: the headers so far begin it, any number of pieces follow, then exactly one
+ * call_end(), also when the client has gone meanwhile (call->gate_id is then 0). They leave in
+ * order after the commit, and not before the call's events are durable; an event that does not
+ * become so ends the answer with its error, or breaks it off. The call lives until its end. @beat:
+ * an event stream, which gate keeps alive. Not for a request that may still be taken back. */
+void call_begin(struct flow *flow, struct call *call, unsigned status, bool beat);
+void call_data(struct flow *flow, struct call *call, struct bytes piece);
+void call_end(struct flow *flow, struct call *call, bool whole);
+/* What gate says about a call: its client does not take pieces as fast, or takes them again. */
+void call_room(struct flow *flow, uint64_t gate_id, bool room);
 /* Forgets an answer in the making. */
 void call_reset(struct call *call);
 /* The client went away. */
 void call_gone(struct flow *flow, uint64_t gate_id);
 /* Gate died: no answer of before is wanted. */
 void calls_gone(struct flow *flow);
+/* An event of @call is in the log, or will not be. For flow.c. */
+void call_event_durable(struct flow *flow, struct call *call, enum err err);
 /* Frees calls of the batch that are answered and sent. Called after the commit. */
 void call_sweep(struct flow *flow);
