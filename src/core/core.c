@@ -385,6 +385,7 @@ static enum err take_hand(struct core *core, const struct ipc_hand *hand, int fd
 	case HANDED_CORE:
 	case HANDED_KEY_FILE:
 	case HANDED_UNSEAL:
+	case HANDED_WITNESS:
 		break;
 	}
 	close(fd);
@@ -478,7 +479,8 @@ static enum err core_start(struct core *core)
 	TRY(flow_init(&core->flow));
 	while (!core_complete(core))
 		TRY(control_take(core));
-	TRY(sandbox_enter(&sandbox_core, core->flow.state_dir, core->flow.log_dir));
+	TRY(sandbox_enter(&sandbox_core,
+			  (struct sandbox_dirs){ core->flow.state_dir, core->flow.log_dir, -1 }));
 	TRY(follower_start(core->flow.state_dir, core->flow.log_dir, &core->follower));
 	TRY(loop_add(core->loop, core->control, EPOLLIN, on_control, core, &core->control_source));
 	TRY(loop_timer_new(core->loop, on_tick, core, &core->tick));

@@ -224,7 +224,7 @@ int courier_main(int control)
 	log_init("courier", LOG_INFO);
 	enum err err = prepare(&courier);
 	if (err == OK)
-		err = sandbox_enter(&sandbox_courier, -1, -1);
+		err = sandbox_enter(&sandbox_courier, (struct sandbox_dirs){ -1, -1, -1 });
 	if (err == OK)
 		err = serve(&courier);
 	finish(&courier);

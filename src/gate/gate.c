@@ -289,7 +289,8 @@ int gate_main(int control)
 	struct gate gate = { .control = control };
 
 	log_init("gate", LOG_INFO);
-	if (crypto_init() != OK || sandbox_enter(&sandbox_gate, -1, -1) != OK) {
+	if (crypto_init() != OK ||
+	    sandbox_enter(&sandbox_gate, (struct sandbox_dirs){ -1, -1, -1 }) != OK) {
 		log_error("the sandbox cannot be entered; nothing is served without it");
 		return EXIT_FAILURE;
 	}

@@ -81,6 +81,7 @@ enum handed {
 	HANDED_LOG = 7,	     /* keeper: the log's directory; core: the same, read-only */
 	HANDED_KEY_FILE = 8, /* keeper: the unseal key file, read-only */
 	HANDED_UNSEAL = 9,   /* keeper: the listening local socket for unseal and seal */
+	HANDED_WITNESS = 10, /* keeper: the directory for a copy of each checkpoint */
 };
 
 #define IPC_F_U8(n)	    uint8_t n;

@@ -26,7 +26,7 @@ struct keeper {
 	struct loop_timer *tick;
 	struct channel *core;
 	struct unseal *unseal;
-	int control, keys_dir, log_dir, key_file, unseal_fd;
+	int control, keys_dir, log_dir, witness_dir, key_file, unseal_fd;
 	uint8_t state;
 	struct secret *gate_key, *courier_key;
 	struct vault vault;
@@ -108,8 +108,8 @@ static enum err open_with(struct keeper *keeper, struct bytes secret)
 	if (keeper->state != KEEPER_SEALED)
 		return OK;
 	TRY(keyring_open(keeper->keys_dir, secret, &vault->ring));
-	const enum err err =
-		log_open(keeper->log_dir, -1, keyring_log_seed(vault->ring), &vault->log);
+	const enum err err = log_open(keeper->log_dir, keeper->witness_dir,
+				      keyring_log_seed(vault->ring), &vault->log);
 	if (err == ERR_ROLLBACK) {
 		keeper->state = KEEPER_ROLLBACK;
 		log_error("the log is not what its last checkpoint says: nothing is released until "
@@ -276,6 +276,9 @@ static enum err take_hand(struct keeper *keeper, const struct ipc_hand *hand, in
 	case HANDED_LOG:
 		keeper->log_dir = fd;
 		return OK;
+	case HANDED_WITNESS:
+		keeper->witness_dir = fd;
+		return OK;
 	case HANDED_KEY_FILE:
 		keeper->key_file = fd;
 		return OK;
@@ -378,7 +381,8 @@ static enum err keeper_start(struct keeper *keeper)
 	while (keeper->core == NULL || keeper->keys_dir < 0 || keeper->log_dir < 0 ||
 	       keeper->unseal_fd < 0)
 		TRY(control_take(keeper));
-	TRY(sandbox_enter(&sandbox_keeper, keeper->keys_dir, keeper->log_dir));
+	TRY(sandbox_enter(&sandbox_keeper, (struct sandbox_dirs){ keeper->keys_dir, keeper->log_dir,
+								  keeper->witness_dir }));
 	TRY(vault_init(&keeper->vault, secret_bytes(keeper->gate_key).p,
 		       secret_bytes(keeper->courier_key).p));
 	TRY(loop_add(keeper->loop, keeper->control, EPOLLIN, on_control, keeper,
@@ -410,7 +414,7 @@ static void keeper_done(struct keeper *keeper)
 int keeper_main(int control)
 {
 	static struct keeper keeper = {
-		.keys_dir = -1, .log_dir = -1, .key_file = -1, .unseal_fd = -1
+		.keys_dir = -1, .log_dir = -1, .witness_dir = -1, .key_file = -1, .unseal_fd = -1
 	};
 
 	keeper.control = control;

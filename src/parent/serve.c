@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "parent/serve.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -296,6 +297,23 @@ static void on_serving(void *ctx)
 	notify_manager();
 }
 
+static int witness_open(struct serve *serve)
+{
+	const struct bytes path = config_text(&serve->config, CONFIG_LOG_WITNESS_PATH);
+	char name[PATH_MAX];
+
+	if (path.n == 0)
+		return EXIT_SUCCESS;
+	if (bytes_str(path, name, sizeof name) != OK)
+		return fail("the path of log.witness_path is too long");
+	serve->plan.witness = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (serve->plan.witness < 0)
+		return fail(
+			"log.witness_path %s cannot be opened: %m; make the directory, or mount it",
+			name);
+	return EXIT_SUCCESS;
+}
+
 static int plan_make(struct serve *serve)
 {
 	const struct bytes key_file = config_text(&serve->config, CONFIG_KEY_FILE);
@@ -305,6 +323,8 @@ static int plan_make(struct serve *serve)
 		snprintf(serve->key_file, sizeof serve->key_file, "%s", serve->place.key_file);
 	else if (bytes_str(key_file, serve->key_file, sizeof serve->key_file) != OK)
 		return fail("the path of key_file is too long");
+	if (witness_open(serve) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
 	if (random_key(&serve->gate_key) != OK || random_key(&serve->courier_key) != OK)
 		return fail("no memory can be locked for keys: see 'ulimit -l'");
 	struct supervise_plan *plan = &serve->plan;
@@ -370,6 +390,8 @@ static void serve_done(struct serve *serve)
 		close(serve->plan.listeners[i]);
 	if (serve->plan.unseal >= 0)
 		close(serve->plan.unseal);
+	if (serve->plan.witness >= 0)
+		close(serve->plan.witness);
 	secret_free(&serve->gate_key);
 	secret_free(&serve->courier_key);
 	place_close(&serve->place);
@@ -384,6 +406,7 @@ int serve_run(const struct serve_options *options)
 		return fail("the machine gives no memory or no randomness");
 	serve->options = options;
 	serve->plan.unseal = -1;
+	serve->plan.witness = -1;
 	serve->place = PLACE_NONE;
 	umask(077);
 	limits_raise();

@@ -159,6 +159,8 @@ static enum err give_keeper(struct supervisor *s, struct child *keeper)
 
 	TRY(hand(keeper, HANDED_STATE, s->plan->place->keys));
 	TRY(hand(keeper, HANDED_LOG, s->plan->place->log));
+	if (s->plan->witness >= 0)
+		TRY(hand(keeper, HANDED_WITNESS, s->plan->witness));
 	TRY(hand(keeper, HANDED_UNSEAL, s->plan->unseal));
 	/* Sealed by the operator means until the operator unseals. */
 	if (path[0] == 0 || s->sealed)

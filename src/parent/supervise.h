@@ -21,6 +21,7 @@ struct supervise_plan {
 	struct boot_facts boot;
 	const struct place *place;
 	const char *key_file; /* "": keeper waits for the operator */
+	int witness;	      /* the directory, or -1 */
 	int listeners[SUPERVISE_LISTENERS_MAX];
 	size_t listeners_n;
 	int unseal;

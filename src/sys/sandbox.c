@@ -264,7 +264,7 @@ static bool rules_of_build(int ruleset)
 #endif
 }
 
-static enum err landlock_enter(const struct sandbox *row, int own_dir, int log_dir)
+static enum err landlock_enter(const struct sandbox *row, struct sandbox_dirs dirs)
 {
 	const unsigned version = landlock_version();
 	struct ruleset all = {
@@ -282,8 +282,9 @@ static enum err landlock_enter(const struct sandbox *row, int own_dir, int log_d
 	const int ruleset = (int)syscall(SYS_landlock_create_ruleset, &all, size, 0);
 	if (ruleset < 0)
 		return FAULT_SYSTEM;
-	const bool entered = rule_add(ruleset, row->own_fs & all.fs, own_dir) &&
-			     rule_add(ruleset, row->log_fs & all.fs, log_dir) &&
+	const bool entered = rule_add(ruleset, row->own_fs & all.fs, dirs.own) &&
+			     rule_add(ruleset, row->log_fs & all.fs, dirs.log) &&
+			     rule_add(ruleset, row->log_fs & all.fs, dirs.witness) &&
 			     rules_of_build(ruleset) &&
 			     syscall(SYS_landlock_restrict_self, ruleset, 0) == 0;
 	close(ruleset);
@@ -410,11 +411,11 @@ static enum err seccomp_enter(const struct sandbox *row)
 	return entered ? OK : FAULT_SYSTEM;
 }
 
-enum err sandbox_enter(const struct sandbox *row, int own_dir, int log_dir)
+enum err sandbox_enter(const struct sandbox *row, struct sandbox_dirs dirs)
 {
 	if (!single_thread())
 		return FAULT_SYSTEM;
 	TRY(privileges_drop());
-	TRY(landlock_enter(row, own_dir, log_dir));
+	TRY(landlock_enter(row, dirs));
 	return seccomp_enter(row);
 }

@@ -22,12 +22,17 @@ struct sandbox;
 
 extern const struct sandbox sandbox_gate;    /* accept, read, write */
 extern const struct sandbox sandbox_core;    /* files under own and log (read); threads */
-extern const struct sandbox sandbox_keeper;  /* files under own and log; accept; no socket */
+extern const struct sandbox sandbox_keeper;  /* files under own, log, witness; accept; no socket */
 extern const struct sandbox sandbox_courier; /* internet sockets outward; no files */
 
-/* To be called while the process has one thread. @own_dir and @log_dir: directories of the row, -1
- * where it has none. FAULT_SYSTEM: end the process. */
-must_check enum err sandbox_enter(const struct sandbox *row, int own_dir, int log_dir);
+/* The directories of a row, -1 where it has none. */
+struct sandbox_dirs {
+	int own, log;
+	int witness; /* with the rights of log */
+};
+
+/* To be called while the process has one thread. FAULT_SYSTEM: end the process. */
+must_check enum err sandbox_enter(const struct sandbox *row, struct sandbox_dirs dirs);
 
 /* What this kernel offers, for doctor and /readyz; ask before entering. */
 struct sandbox_facts {

@@ -60,7 +60,7 @@ static int outcome(const struct sandbox *row, attempt_fn attempt)
 	const pid_t pid = fork();
 
 	if (pid == 0) {
-		if (sandbox_enter(row, own, log_dir) != OK)
+		if (sandbox_enter(row, (struct sandbox_dirs){ own, log_dir, -1 }) != OK)
 			_exit(SETUP);
 		_exit(attempt() < 0 ? REFUSED : PERMITTED);
 	}
@@ -344,7 +344,9 @@ static void a_process_with_threads_cannot_enter(void **state)
 		pthread_t thread;
 		if (pthread_create(&thread, NULL, wait_for_ever, NULL) != 0)
 			_exit(SETUP);
-		_exit(sandbox_enter(&sandbox_core, own, log_dir) == OK ? PERMITTED : REFUSED);
+		_exit(sandbox_enter(&sandbox_core, (struct sandbox_dirs){ own, log_dir, -1 }) == OK
+			      ? PERMITTED
+			      : REFUSED);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(WEXITSTATUS(status), REFUSED);

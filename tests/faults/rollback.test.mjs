@@ -2,12 +2,12 @@
 // I4, F-13: a database or a log that was put back is noticed before anything is released, and an
 // operator's acceptance covers what was put back then and nothing that is put back later.
 import assert from 'node:assert/strict';
-import { cpSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
 import { startDaemon } from '../lib/daemon.mjs';
-import { Program, binary, waitFor } from '../lib/process.mjs';
+import { Program, binary, folder, waitFor } from '../lib/process.mjs';
 
 const keep = (daemon, what, as) => cpSync(join(daemon.data, what), join(daemon.dir, as), { recursive: true });
 
@@ -35,8 +35,8 @@ async function accepts(daemon) {
 }
 
 /** A daemon with a past: its database and log of before the newest changes are kept. */
-async function withPast(t) {
-  const daemon = await startDaemon(t);
+async function withPast(t, options = {}) {
+  const daemon = await startDaemon(t, options);
   await daemon.settledEvents();
   await daemon.stop();
   keep(daemon, 'state', 'old-state');
@@ -73,5 +73,26 @@ describe('what was put back', { concurrency: 2 }, () => {
     await startsSuspicious(daemon);
     await accepts(daemon);
     assert.equal((await daemon.list('/tenants')).length, 4);
+  });
+
+  test('database and log put back together are noticed against the witness, and a witness that is away stops nothing', async (t) => {
+    const dir = folder(t);
+    const witness = join(dir, 'witness');
+    mkdirSync(witness);
+    const daemon = await withPast(t, { dir, config: `log:\n  witness_path: ${witness}\n` });
+    putBack(daemon, 'state', 'old-state');
+    putBack(daemon, 'log', 'old-log');
+    await startsSuspicious(daemon);
+    await accepts(daemon);
+    await daemon.stop();
+    await daemon.start();
+    rmSync(witness, { recursive: true });
+    await daemon.api('POST', '/tenants', { name: 'unwitnessed' });
+    await waitFor(() => /copy could not be written/.test(daemon.program.err), { what: 'the warning' });
+    await daemon.api('GET', '/tenants');
+    await daemon.stop();
+    const refused = new Program(binary, daemon.args, { env: daemon.env, cwd: daemon.dir });
+    assert.notEqual((await refused.ended).code, 0);
+    assert.match(refused.err, /log\.witness_path .* cannot be opened/);
   });
 });
