@@ -15,8 +15,8 @@ static void token_headers(struct call *call)
 }
 
 /* The page where a person can mend what the agent was refused for. */
-static struct bytes mend_uri(const struct flow *flow, const struct exchange_mend *mend,
-			     enum err err, char *to, size_t room)
+static struct bytes mend_uri(const struct flow *flow, const struct permit_mend *mend, enum err err,
+			     char *to, size_t room)
 {
 	static const struct {
 		enum err err;
@@ -39,7 +39,7 @@ static struct bytes mend_uri(const struct flow *flow, const struct exchange_mend
 
 static void refuse(struct flow *flow, struct call *call, enum err err, bool basic)
 {
-	const struct exchange_mend *mend = call->mine;
+	const struct permit_mend *mend = call->mine;
 	char uri[sizeof flow->settings.issuer + 128];
 	const struct lending_refusal refusal = {
 		.err = err < OK ? ERR_SERVER : err,

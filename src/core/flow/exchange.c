@@ -4,167 +4,20 @@
 #include <stdlib.h>
 
 #include "core/flow/ask.h"
-#include "core/flow/compiled.h"
-#include "core/flow/objects.h"
-#include "core/flow/refresh.h"
 #include "core/policy/policy.h"
 
-enum { LIFE_OF_ENDLESS_S = 600, TEXT_MAX = 2048, STRANGERS_A_SECOND = 10 };
+enum { LIFE_OF_ENDLESS_S = 600, TEXT_MAX = 2048 };
 
 /* An exchange under way; freed when the call is answered. */
 struct exchange {
-	struct exchange_mend mend;	 /* first: call->mine points here */
+	struct permit_mend mend;	 /* first: call->mine points here */
 	struct exchange_request request; /* its bytes stand in text */
 	struct dynbuf text;
 	uint8_t room[TEXT_MAX];
-	bool refreshed;
-	struct own_token_row token;
-	struct vault_row vault;
-	struct connection_row connection;
+	struct permit permit;
 	usec_t expires;
 	char scope[SCOPES_MAX_BYTES + 1];
 };
-
-static void exchange_refuse(struct flow *flow, struct call *call, struct exchange *x, enum err err);
-
-/* A confidential client proves itself; the vault of an agent serves that agent alone. */
-static enum err check_agent(struct flow *flow, const struct exchange *x)
-{
-	const struct exchange_request *request = &x->request;
-	struct own_token_row secret;
-	struct agent_row agent;
-
-	if (request->client_id.p != NULL) {
-		const enum err err = store_agent_find(flow->store, request->client_id, &agent);
-		if (err == ERR_NOT_FOUND)
-			return ERR_INVALID_CLIENT;
-		TRY(err);
-		if (token_check(flow, request->client_secret, OWN_CLIENT, &secret) != OK ||
-		    !id_eq(secret.object, agent.id) || agent.state != AGENT_ACTIVE)
-			return ERR_INVALID_CLIENT;
-		return id_eq(agent.id, x->vault.agent) ? OK : ERR_INVALID_TOKEN;
-	}
-	if (id_none(x->vault.agent))
-		return OK;
-	TRY(store_agent_get(flow->store, x->vault.tenant, x->vault.agent, &agent));
-	return agent.state == AGENT_ACTIVE ? OK : ERR_INVALID_TOKEN;
-}
-
-static enum err check_vault(struct flow *flow, struct exchange *x)
-{
-	TRY(token_check(flow, x->request.subject_token, OWN_VAULT, &x->token));
-	const enum err err =
-		store_vault_get(flow->store, x->token.tenant, x->token.object, &x->vault);
-	if (err == ERR_NOT_FOUND || (err == OK && x->vault.state == VAULT_DELETED))
-		return ERR_INVALID_TOKEN;
-	TRY(err);
-	x->mend.vault = x->vault.id;
-	TRY(check_agent(flow, x));
-	if (x->vault.state != VAULT_ACTIVE)
-		return ERR_ACCESS_PAUSED;
-	if (x->vault.expires != 0 && x->vault.expires <= flow->now)
-		return ERR_DENIED;
-	return OK;
-}
-
-struct candidates {
-	size_t n;
-	struct id id;
-};
-
-static enum err candidate(void *ctx, const struct connection_row *row)
-{
-	struct candidates *candidates = ctx;
-
-	if (row->state != CONNECTION_REMOVED) {
-		candidates->n++;
-		candidates->id = row->id;
-	}
-	return OK;
-}
-
-/* A vault that is bound for a service reaches the bound accounts alone, also by their ids. */
-struct bound {
-	struct bytes service;
-	struct id wanted;
-	bool any, found;
-};
-
-static enum err bound_one(void *ctx, const struct binding_row *row)
-{
-	struct bound *bound = ctx;
-
-	if (bytes_eq(row->service, bound->service)) {
-		bound->any = true;
-		bound->found = bound->found || id_eq(row->connection, bound->wanted);
-	}
-	return OK;
-}
-
-static enum err pick_by_id(struct flow *flow, const struct exchange *x, struct id id,
-			   struct id *ret)
-{
-	struct bound bound = { .service = x->request.audience, .wanted = id };
-
-	TRY(store_binding_list(flow->store, x->vault.tenant, x->vault.id, bound_one, &bound));
-	if (bound.any && !bound.found)
-		return ERR_NOT_CONNECTED;
-	*ret = id;
-	return OK;
-}
-
-/* The account asked for by id or alias; else the vault's default; else the user's only one. */
-static enum err pick(struct flow *flow, struct exchange *x, struct id *ret)
-{
-	const struct bytes service = x->request.audience, wanted = x->request.connection;
-	struct candidates candidates = { 0 };
-	struct binding_row binding;
-	struct id id;
-
-	if (wanted.n > 0 && id_parse("conn", wanted, &id) == OK)
-		return pick_by_id(flow, x, id, ret);
-	const enum err err = store_binding_find(flow->store, x->vault.tenant, x->vault.id, service,
-						wanted, &binding);
-	if (err == OK) {
-		*ret = binding.connection;
-		return OK;
-	}
-	if (err != ERR_NOT_FOUND || wanted.n > 0)
-		return err == ERR_NOT_FOUND ? ERR_NOT_CONNECTED : err;
-	TRY(store_connection_list(flow->store, x->vault.tenant, x->vault.user, service,
-				  (struct page){ .limit = 500 }, candidate, &candidates));
-	if (candidates.n != 1)
-		return candidates.n == 0 ? ERR_NOT_CONNECTED : ERR_SEVERAL_ACCOUNTS;
-	*ret = candidates.id;
-	return OK;
-}
-
-static enum err check_connection(struct flow *flow, struct exchange *x)
-{
-	struct id id;
-
-	TRY(pick(flow, x, &id));
-	const enum err err = store_connection_get(flow->store, x->vault.tenant, id, &x->connection);
-	/* Another user's connection answers like one that does not exist (I7). */
-	if (err == ERR_NOT_FOUND ||
-	    (err == OK && (!id_eq(x->connection.user, x->vault.user) ||
-			   !bytes_eq(x->connection.service, x->request.audience) ||
-			   x->connection.state == CONNECTION_REMOVED)))
-		return ERR_NOT_CONNECTED;
-	TRY(err);
-	x->mend.connection = x->connection.id;
-	switch (x->connection.state) {
-	case CONNECTION_CONNECTED:
-		return OK;
-	case CONNECTION_PAUSED:
-		return ERR_ACCESS_PAUSED;
-	case CONNECTION_REAUTH_REQUIRED:
-		return ERR_REAUTH_REQUIRED;
-	case CONNECTION_REMOVED:
-		break;
-	}
-	return ERR_NOT_CONNECTED;
-}
 
 /* The policy comes first: what it forbids is refused whether or not an account is there. */
 static enum err check_policy(struct flow *flow, struct exchange *x, bool with_grant)
@@ -175,43 +28,29 @@ static enum err check_policy(struct flow *flow, struct exchange *x, bool with_gr
 		.now = flow->now,
 	};
 	struct policy_decision decision;
-	const struct policy *policy;
 
-	TRY(compiled_policy(flow, &x->vault, &policy));
 	if (with_grant) {
-		facts.granted = x->connection.scopes;
+		facts.granted = x->permit.connection.scopes;
 		facts.granted_known = true;
 	}
-	const enum err err = policy_decide_exchange(policy, &facts, &decision);
+	const enum err err = policy_decide_exchange(x->permit.policy, &facts, &decision);
 	if (err == ERR_INSUFFICIENT_SCOPE)
-		err_ignore(bytes_str(str(decision.missing), x->mend.missing,
-				     sizeof x->mend.missing)); /* both hold as much */
+		err_ignore(bytes_str(str(decision.missing), x->permit.mend.missing,
+				     sizeof x->permit.mend.missing)); /* both hold as much */
 	TRY(err);
 	return bytes_str(str(decision.scopes), x->scope, sizeof x->scope);
 }
 
 static enum err exchange_decide(struct flow *flow, struct exchange *x)
 {
-	TRY(check_vault(flow, x));
-	TRY(check_policy(flow, x, false));
-	TRY(check_connection(flow, x));
-	TRY(check_policy(flow, x, true));
-	return x->connection.access.n == 0 ? ERR_REAUTH_REQUIRED : OK;
-}
+	const struct exchange_request *request = &x->request;
+	const struct permit_proof proof = { request->subject_token, request->client_id,
+					    request->client_secret };
 
-static void exchange_record(const struct flow *flow, const struct call *call,
-			    const struct exchange *x, uint8_t outcome, struct ipc_record *ret)
-{
-	flow_record(flow, call, EVENT_exchange, outcome, ret);
-	if (!id_none(x->vault.tenant))
-		ret->tenant = x->vault.tenant;
-	ret->user = x->vault.user;
-	ret->vault = x->vault.id;
-	ret->agent = x->vault.agent;
-	ret->connection = x->mend.connection;
-	ret->policy = x->vault.policy_version;
-	ret->service = str(x->mend.service);
-	ret->scopes = str(x->scope);
+	TRY(permit_vault(flow, &proof, &x->permit));
+	TRY(check_policy(flow, x, false));
+	TRY(permit_account(flow, &x->permit, request->audience, request->connection));
+	return check_policy(flow, x, true);
 }
 
 static uint64_t life_s(const struct flow *flow, usec_t expires)
@@ -250,7 +89,7 @@ static void on_released(struct flow *flow, void *ctx, const struct frame *frame)
 
 static enum err stage_release(struct flow *flow, struct call *call, struct exchange *x)
 {
-	const struct connection_row *connection = &x->connection;
+	const struct connection_row *connection = &x->permit.connection;
 	const struct ipc_place place = {
 		.field = PLACE_ACCESS_TOKEN,
 		.tenant = connection->tenant,
@@ -269,7 +108,8 @@ static enum err stage_release(struct flow *flow, struct call *call, struct excha
 	struct dynbuf list;
 	uint64_t id;
 
-	exchange_record(flow, call, x, OUTCOME_OK, &record);
+	permit_record(flow, call, &x->permit, EVENT_exchange, OUTCOME_OK, &record);
+	record.scopes = str(x->scope);
 	ipc_record_encode(&record, &record_out);
 	ipc_place_encode(&place, &place_out);
 	TRY(dynbuf_err(&record_out));
@@ -292,70 +132,28 @@ static enum err stage_release(struct flow *flow, struct call *call, struct excha
 	return err;
 }
 
-/* Whoever holds no token of ours could fill the disk with refusals: some a second are written down,
- * all are counted and refused. */
-static bool stranger_is_noted(struct flow *flow)
-{
-	if (flow->boot >= flow->strangers_since + USEC_PER_S) {
-		flow->strangers_since = flow->boot;
-		flow->strangers_noted = 0;
-	}
-	return flow->strangers_noted++ < STRANGERS_A_SECOND;
-}
-
 static void exchange_refuse(struct flow *flow, struct call *call, struct exchange *x, enum err err)
 {
 	struct ipc_record record;
 
-	flow->count[COUNT_DENIALS]++;
-	/* A token that is nobody's has no tenant to be noted under: it is counted, and noted as
-	 * such. */
-	exchange_record(flow, call, x, OUTCOME_DENIED, &record);
-	if (id_none(x->vault.id))
-		record.kind = EVENT_auth_failed;
-	record.scopes = (struct bytes){ NULL, 0 };
-	record.reason = err > OK ? (uint16_t)err : ERR_SERVER;
-	const bool noted = !id_none(x->vault.id) || stranger_is_noted(flow);
-	if (noted && flow_note(flow, call, &record) != OK)
-		err = ERR_OVERLOADED; /* an unrecorded refusal is still a refusal */
+	permit_record(flow, call, &x->permit, EVENT_exchange, OUTCOME_DENIED, &record);
+	err = permit_deny(flow, call, &x->permit, &record, err);
+	x->mend = x->permit.mend;
 	call->done(flow, call, err, NULL);
 }
 
-static void exchange_run(struct flow *flow, struct call *call, struct exchange *x);
-
-static void on_refreshed(struct flow *flow, void *ctx, enum err err)
+static void exchange_run(struct flow *flow, struct call *call)
 {
-	struct call *call = ctx;
 	struct exchange *x = call->mine;
-
-	x->refreshed = true;
-	/* Whatever came of it, the rows decide: another one may have refreshed meanwhile. */
-	if (err != OK)
-		x->mend.retry_after_s = 5;
-	exchange_run(flow, call, x);
-}
-
-static void exchange_run(struct flow *flow, struct call *call, struct exchange *x)
-{
-	enum refresh_need need;
+	bool waits = false;
 	enum err err = exchange_decide(flow, x);
 
 	if (err == OK)
-		err = refresh_needed(flow, &x->connection, &need);
-	if (err == OK && need == REFRESH_NOW && x->refreshed)
-		err = ERR_PROVIDER_UNAVAILABLE;
-	if (err == OK && need == REFRESH_NOW) {
-		err = call_keep(call);
-		if (err == OK)
-			err = refresh_join(flow, &x->connection, on_refreshed, call);
-		if (err == OK)
-			return;
-	} else if (err == OK && need == REFRESH_SOON) {
-		/* The token still serves; the new one is fetched behind this answer. */
-		err_ignore(refresh_join(flow, &x->connection, NULL, NULL));
-	}
+		err = permit_fresh(flow, call, &x->permit, exchange_run, &waits);
+	if (err == OK && waits)
+		return;
 	if (err == OK) {
-		x->expires = x->connection.expires;
+		x->expires = x->permit.connection.expires;
 		err = stage_release(flow, call, x);
 	}
 	if (err != OK)
@@ -397,11 +195,11 @@ void exchange_begin(struct flow *flow, struct call *call, const struct exchange_
 	}
 	call->mine = x;
 	call->mine_n = sizeof *x;
-	if (exchange_take(x, request) != OK ||
-	    bytes_str(request->audience, x->mend.service, sizeof x->mend.service) != OK) {
-		x->mend.service[0] = 0;
+	if (exchange_take(x, request) != OK || bytes_str(request->audience, x->permit.mend.service,
+							 sizeof x->permit.mend.service) != OK) {
+		x->permit.mend.service[0] = 0;
 		exchange_refuse(flow, call, x, ERR_INVALID_TARGET);
 		return;
 	}
-	exchange_run(flow, call, x);
+	exchange_run(flow, call);
 }

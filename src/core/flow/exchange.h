@@ -9,7 +9,7 @@
  * The token itself goes from keeper to gate; core knows its scopes and its end.
  */
 
-#include "core/flow/flow.h"
+#include "core/flow/permit.h"
 
 struct exchange_request {
 	struct bytes subject_token;
@@ -27,14 +27,6 @@ struct exchange_result {
 	uint64_t expires_in_s;
 };
 
-/* What the refusal page and error_uri need to know. */
-struct exchange_mend {
-	struct id vault, connection;
-	char service[SERVICE_MAX_BYTES + 1];
-	char missing[SCOPES_MAX_BYTES + 1];
-	uint64_t retry_after_s;
-};
-
 /* Answers through call->done, also when it refuses; @call->mine then points to a struct
- * exchange_mend. */
+ * permit_mend. */
 void exchange_begin(struct flow *flow, struct call *call, const struct exchange_request *request);
