@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { Jar, decideAtSandbox, firstForm, land, openLink } from '../lib/consent.mjs';
+import { Jar, connect, decideAtSandbox, firstForm, land, openLink } from '../lib/consent.mjs';
+import { makeVault } from '../lib/daemon.mjs';
+import { sleep } from '../lib/process.mjs';
 import { stage } from '../lib/stage.mjs';
 
 const rounds = Number(process.env.VALETKEY_RACES ?? 5);
@@ -44,6 +46,49 @@ test('a callback is settled once, and its code spent once', async (t) => {
     assert.equal(after.code_ok - before.code_ok, 1);
     assert.equal(after.code_twice, 0);
     assert.equal((await s.daemon.list(`/connections?user=${user}`)).length, 1);
+  }
+});
+
+test('a refresh token is spent once by fifty who ask at its expiry', async (t) => {
+  const s = await stage(t, { lifetime: 1 });
+  for (let round = 0; round < rounds; round++) {
+    const before = (await s.sandbox.counts('notes')).refresh_ok;
+    await sleep(1050);
+    const answers = await Promise.all(Array.from({ length: crowd }, () => s.ask()));
+    assert.deepEqual([...new Set(answers.map((a) => a.status))], [200], `round ${round}`);
+    assert.ok((await s.sandbox.counts('notes')).refresh_ok > before, `round ${round}`);
+  }
+  const { refresh_twice: twice, refresh_refused: refused } = await s.sandbox.counts('notes');
+  assert.deepEqual({ twice, refused }, { twice: 0, refused: 0 });
+});
+
+test('of fifty new tokens and secrets made at once, the last one alone works', async (t) => {
+  const s = await stage(t, {});
+  const agent = await s.daemon.api('POST', '/agents', { name: 'racer' });
+  const bound = await makeVault(s.daemon, { user: s.user, agent: agent.id, services: { [s.service]: null }, create: false });
+  const all = (path) => Promise.all(Array.from({ length: crowd }, () => s.daemon.api('POST', path)));
+  const working = async (asks) => (await Promise.all(asks)).filter((a) => a.status === 200).length;
+  for (let round = 0; round < rounds; round++) {
+    const tokens = await all(`/vaults/${s.vault.id}/rotate-token`);
+    assert.equal(new Set(tokens.map((one) => one.token)).size, crowd);
+    assert.equal(await working(tokens.map((one) => s.daemon.exchange(one.token, s.service))), 1, `round ${round}: tokens`);
+    const secrets = await all(`/agents/${agent.id}/rotate-secret`);
+    assert.equal(await working(secrets.map((one) => s.daemon.exchange(bound.token, s.service, {
+      client_id: agent.client_id, client_secret: one.client_secret,
+    }))), 1, `round ${round}: secrets`);
+  }
+});
+
+test('a removal asked for fifty times revokes once', async (t) => {
+  const s = await stage(t, { connected: false });
+  for (let round = 0; round < rounds; round++) {
+    const { id } = await connect(s.daemon, { user: s.user, service: s.service, account: s.user });
+    const before = (await s.sandbox.counts('notes')).revoked;
+    const answers = await Promise.all(Array.from({ length: crowd }, () => s.daemon.raw('DELETE', `/connections/${id}`)));
+    for (const answer of answers) assert.ok([200, 202, 204, 404, 409].includes(answer.status), `${answer.status}`);
+    await s.daemon.waitRemoved(id);
+    const { revoked, revoke_unknown: unknown } = await s.sandbox.counts('notes');
+    assert.deepEqual({ revoked: revoked - before, unknown }, { revoked: 1, unknown: 0 }, `round ${round}`);
   }
 });
 
