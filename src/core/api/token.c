@@ -52,8 +52,15 @@ static void refuse(struct flow *flow, struct call *call, enum err err, bool basi
 	token_headers(call);
 	if (basic && status == 401)
 		call_header(call, "www-authenticate", str("Basic realm=\"valetkey\""));
-	if (status == 503 || status == 429)
-		call_header(call, "retry-after", str("5"));
+	if (status == 503 || status == 429) {
+		char seconds[24];
+
+		snprintf(seconds, sizeof seconds, "%llu",
+			 mend != NULL && mend->retry_after_s > 0
+				 ? (unsigned long long)mend->retry_after_s
+				 : 5ULL);
+		call_header(call, "retry-after", str(seconds));
+	}
 	if (lending_refusal_print(&refusal, &call->body) != OK)
 		dynbuf_reset(&call->body);
 	call_answer(flow, call, (unsigned)status);

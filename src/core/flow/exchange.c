@@ -41,11 +41,11 @@ static enum err check_policy(struct flow *flow, struct exchange *x, bool with_gr
 	return bytes_str(str(decision.scopes), x->scope, sizeof x->scope);
 }
 
-static enum err exchange_decide(struct flow *flow, struct exchange *x)
+static enum err exchange_decide(struct flow *flow, const struct call *call, struct exchange *x)
 {
 	const struct exchange_request *request = &x->request;
 	const struct permit_proof proof = { request->subject_token, request->client_id,
-					    request->client_secret };
+					    request->client_secret, call->address };
 
 	TRY(permit_vault(flow, &proof, &x->permit));
 	TRY(check_policy(flow, x, false));
@@ -146,7 +146,7 @@ static void exchange_run(struct flow *flow, struct call *call)
 {
 	struct exchange *x = call->mine;
 	bool waits = false;
-	enum err err = exchange_decide(flow, x);
+	enum err err = exchange_decide(flow, call, x);
 
 	if (err == OK)
 		err = permit_fresh(flow, call, &x->permit, exchange_run, &waits);

@@ -19,6 +19,7 @@
 #include "base/dynbuf.h"
 #include "base/map.h"
 #include "base/secret.h"
+#include "core/flow/throttle.h"
 #include "core/store/events.h"
 #include "core/store/store.h"
 #include "ipc/ipc.h"
@@ -73,7 +74,8 @@ struct flow {
 	struct rewrap *rewrap;	  /* the sweep under way, or NULL */
 	struct call *batch_calls; /* calls that came with this batch */
 	uint64_t next_op;
-	usec_t strangers_since; /* boot clock: the second that strangers_noted is counted in */
+	struct throttle throttle; /* bad secrets and refusals */
+	usec_t strangers_since;	  /* boot clock: the second that strangers_noted is counted in */
 	unsigned strangers_noted;
 	uint64_t batch_writes; /* settled steps in this batch whose loss would matter */
 	uint64_t count[16];    /* enum flow_counter */

@@ -2,28 +2,69 @@
 #include "core/flow/permit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/flow/compiled.h"
 #include "core/flow/objects.h"
 #include "core/flow/refresh.h"
+#include "crypto/crypto.h"
 
 enum { STRANGERS_A_SECOND = 10, RETRY_S = 5 };
 
-/* A confidential client proves itself; the vault of an agent serves that agent alone. */
-static enum err check_agent(struct flow *flow, const struct permit *permit,
-			    const struct permit_proof *proof)
+/* RFC 6749 10.10: guesses at a client's secret, from one address. */
+static const struct throttle_rate guesses = { .burst = 30, .every = 2 * USEC_PER_S };
+/* Refusals of one vault: each is on record, so an agent in a loop would fill the disk. */
+static const struct throttle_rate refusals = { .burst = 1000, .every = USEC_PER_S / 20 };
+
+static struct id guess_key(const struct permit_proof *proof)
+{
+	const struct bytes parts[] = { { proof->address.b, ID_LEN }, proof->client_id };
+	uint8_t hash[SHA256_LEN];
+	struct id key;
+
+	sha256(parts, ARRAY_LEN(parts), hash);
+	memcpy(key.b, hash, sizeof key.b);
+	return key;
+}
+
+static enum err throttled(struct flow *flow, struct permit *permit, struct id key,
+			  struct throttle_rate rate)
+{
+	const usec_t wait = throttle_wait(&flow->throttle, key, rate, flow->boot);
+
+	permit->mend.retry_after_s = (wait + USEC_PER_S - 1) / USEC_PER_S;
+	return wait == 0 ? OK : ERR_RATE_LIMITED;
+}
+
+static enum err check_secret(struct flow *flow, const struct permit_proof *proof,
+			     struct agent_row *ret_agent)
 {
 	struct own_token_row secret;
+
+	const enum err err = store_agent_find(flow->store, proof->client_id, ret_agent);
+	if (err == ERR_NOT_FOUND)
+		return ERR_INVALID_CLIENT;
+	TRY(err);
+	if (token_check(flow, proof->client_secret, OWN_CLIENT, &secret) != OK ||
+	    !id_eq(secret.object, ret_agent->id) || ret_agent->state != AGENT_ACTIVE)
+		return ERR_INVALID_CLIENT;
+	return OK;
+}
+
+/* A confidential client proves itself; the vault of an agent serves that agent alone. */
+static enum err check_agent(struct flow *flow, struct permit *permit,
+			    const struct permit_proof *proof)
+{
 	struct agent_row agent;
 
 	if (proof->client_id.p != NULL) {
-		const enum err err = store_agent_find(flow->store, proof->client_id, &agent);
-		if (err == ERR_NOT_FOUND)
-			return ERR_INVALID_CLIENT;
+		const struct id key = guess_key(proof);
+
+		TRY(throttled(flow, permit, key, guesses));
+		const enum err err = check_secret(flow, proof, &agent);
+		if (err == ERR_INVALID_CLIENT)
+			throttle_take(&flow->throttle, key, guesses, flow->boot);
 		TRY(err);
-		if (token_check(flow, proof->client_secret, OWN_CLIENT, &secret) != OK ||
-		    !id_eq(secret.object, agent.id) || agent.state != AGENT_ACTIVE)
-			return ERR_INVALID_CLIENT;
 		return id_eq(agent.id, permit->vault.agent) ? OK : ERR_INVALID_TOKEN;
 	}
 	if (id_none(permit->vault.agent))
@@ -44,6 +85,7 @@ enum err permit_vault(struct flow *flow, const struct permit_proof *proof, struc
 	TRY(err);
 	permit->vault = vault;
 	permit->mend.vault = vault.id;
+	TRY(throttled(flow, permit, vault.id, refusals));
 	TRY(check_agent(flow, permit, proof));
 	if (vault.state != VAULT_ACTIVE)
 		return ERR_ACCESS_PAUSED;
@@ -158,8 +200,8 @@ enum err permit_account(struct flow *flow, struct permit *permit, struct bytes s
 	return ERR_NOT_CONNECTED;
 }
 
-/* Whoever holds no token of ours could fill the disk with refusals: some a second are written down,
- * all are counted and refused. */
+/* Whoever holds no token of ours, or is throttled, could fill the disk with refusals: some a second
+ * are written down, all are counted and refused. */
 static bool stranger_is_noted(struct flow *flow)
 {
 	if (flow->boot >= flow->strangers_since + USEC_PER_S) {
@@ -192,7 +234,9 @@ enum err permit_deny(struct flow *flow, struct call *call, const struct permit *
 	if (id_none(permit->vault.id))
 		record->kind = EVENT_auth_failed;
 	record->reason = err > OK ? (uint16_t)err : ERR_SERVER;
-	if (id_none(permit->vault.id) && !stranger_is_noted(flow))
+	if (!id_none(permit->vault.id) && err != ERR_RATE_LIMITED)
+		throttle_take(&flow->throttle, permit->vault.id, refusals, flow->boot);
+	else if (!stranger_is_noted(flow))
 		return err;
 	/* an unrecorded refusal is still a refusal */
 	return flow_note(flow, call, record) == OK ? err : ERR_OVERLOADED;

@@ -17,6 +17,7 @@ struct policy;
 /* What a caller shows; @client_id p = NULL: the vault token alone. */
 struct permit_proof {
 	struct bytes token, client_id, client_secret;
+	struct id address; /* from where: keyed pseudonym */
 };
 
 /* What the page and the problem that name a remedy need to know; zero where it is not known. */
@@ -37,8 +38,9 @@ struct permit {
 };
 
 /* The vault of a live token, its agent and its policy. ERR_INVALID_TOKEN, ERR_INVALID_CLIENT,
- * ERR_ACCESS_PAUSED, ERR_DENIED (the vault has expired). permit->vault.id is none unless the token
- * was somebody's. */
+ * ERR_ACCESS_PAUSED, ERR_DENIED (the vault has expired), ERR_RATE_LIMITED (too many bad secrets for
+ * one client from one address, or too many refusals of one vault: nothing is looked at for a
+ * while). permit->vault.id is none unless the token was somebody's. */
 must_check enum err permit_vault(struct flow *flow, const struct permit_proof *proof,
 				 struct permit *permit);
 /* The account of @service that @wanted (id or alias; empty: the default, else the only one) names
