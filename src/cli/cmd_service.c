@@ -23,8 +23,9 @@ static const struct show_column fields[] = {
 	{ "authorize url", "oauth.authorize_url", SHOW_TEXT },
 	{ "token url", "oauth.token_url", SHOW_TEXT },
 	{ "scopes", "scopes", SHOW_TEXT },
-	{ "hosts", "api.hosts", SHOW_TEXT },
+	{ "hosts", "hosts", SHOW_TEXT },
 	{ "tools", "tools", SHOW_COUNT },
+	{ "unverified tools", "unverified", SHOW_TEXT },
 };
 
 enum cli_exit cmd_service_list(struct cli *cli)

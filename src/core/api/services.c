@@ -118,8 +118,20 @@ static json_t *tools_json(const struct service *service)
 		set_bytes(o, "title", tool->title);
 		set_bytes(o, "says", tool->says);
 		json_object_set_new(o, "effect", json_string(effects[tool->effect]));
+		set_bytes(o, "described", tool->described);
 		json_array_append_new(list, o);
 	}
+	return list;
+}
+
+/* Names of the tools that are checked against no public description. */
+static json_t *unverified_json(const struct service *service)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < service->tools_n; i++)
+		if (service->tools[i].described.n == 0)
+			json_array_append_new(list, json_of(service->tools[i].name));
 	return list;
 }
 
@@ -135,6 +147,7 @@ static enum err reply_service(struct flow *flow, struct call *call, struct bytes
 	TRY(service_json(flow, call, service, file ? "file" : "built-in", &o));
 	json_object_set_new(o, "scopes", scopes_json(service));
 	json_object_set_new(o, "tools", tools_json(service));
+	json_object_set_new(o, "unverified", unverified_json(service));
 	json_t *hosts = json_array();
 	for (size_t i = 0; i < service->api.hosts_n; i++)
 		json_array_append_new(hosts, json_of(service->api.hosts[i]));

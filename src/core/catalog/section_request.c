@@ -245,10 +245,38 @@ enum err section_request_check(const struct reader *r, const struct yaml_node *n
 	return OK;
 }
 
-enum err section_summary_check(const struct reader *r, const struct yaml_node *node,
-			       const struct service *service, const struct service_tool *tool)
+enum err section_text_check(const struct reader *r, const struct yaml_node *node,
+			    const struct service *service, const struct service_tool *tool,
+			    struct bytes text)
 {
 	const struct places places = { .r = r, .service = service, .tool = tool, .node = node };
 
-	return check_text(&places, tool->summary);
+	return check_text(&places, text);
+}
+
+enum err section_ask(const struct reader *r, const struct yaml_node *node,
+		     const struct reader_key *key, void *to)
+{
+	static const struct reader_key keys[] = {
+		{ "method", reader_enum, STEP(method), true, &section_methods },
+		{ "path", reader_text, STEP(path), true, NULL },
+		{ "query", read_query, STEP(query), false, NULL },
+		{ "headers", read_headers, STEP(headers), false, NULL },
+	};
+	struct service_step *ask = to;
+
+	TRY(reader_map(r, node, keys, ARRAY_LEN(keys), ask));
+	ask->send = SERVICE_SEND_JSON;
+	if (ask->method != SERVICE_GET)
+		return READER_REFUSE(r, node, "'%s' only asks: its method is GET", key->name);
+	return OK;
+}
+
+enum err section_ask_check(const struct reader *r, const struct yaml_node *node,
+			   const struct service *service, const struct service_tool *tool,
+			   const struct service_step *ask)
+{
+	struct places places = { .r = r, .service = service, .tool = tool, .node = node };
+
+	return check_places(&places, ask);
 }

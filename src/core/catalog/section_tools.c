@@ -169,6 +169,13 @@ static enum err read_select(const struct reader *r, const struct yaml_node *node
 	return OK;
 }
 
+/* Read in a second step, when the arguments are known. */
+static enum err read_later(const struct reader *r, const struct yaml_node *node,
+			   const struct reader_key *key, void *to)
+{
+	return OK;
+}
+
 static enum err check_tool(const struct reader *r, const struct yaml_node *node,
 			   const struct service *service, const struct service_tool *tool)
 {
@@ -187,7 +194,7 @@ static enum err check_tool(const struct reader *r, const struct yaml_node *node,
 			return READER_REFUSE(r, node, "the tool '%.*s' is there twice",
 					     (int)tool->name.n, tool->name.p);
 	TRY(section_request_check(r, yaml_find(node, "request"), service, tool));
-	return section_summary_check(r, yaml_find(node, "summary"), service, tool);
+	return section_text_check(r, yaml_find(node, "summary"), service, tool, tool->summary);
 }
 
 enum err section_tools(const struct reader *r, const struct yaml_node *node,
@@ -203,6 +210,8 @@ enum err section_tools(const struct reader *r, const struct yaml_node *node,
 		{ "request", section_request, 0, true, NULL },
 		{ "select", read_select, TOOL(select), false, NULL },
 		{ "summary", reader_text, TOOL(summary), true, NULL },
+		{ "described", reader_text, TOOL(described), false, NULL },
+		{ "resource", read_later, 0, false, NULL },
 	};
 
 	if (node->kind != YAML_LIST)
@@ -216,6 +225,7 @@ enum err section_tools(const struct reader *r, const struct yaml_node *node,
 			return READER_REFUSE(r, child, "more than %d tools", SERVICE_TOOLS_MAX);
 		TRY(reader_map(r, child, keys, ARRAY_LEN(keys), tool));
 		TRY(check_tool(r, child, service, tool));
+		TRY(section_touches(r, yaml_find(child, "resource"), service, tool));
 		service->tools_n++;
 	}
 	return OK;

@@ -35,6 +35,7 @@ static const struct reader_key service_keys[] = {
 	{ "says", reader_text, offsetof(struct service, says), false, NULL },
 	{ "oauth", section_oauth, offsetof(struct service, oauth), true, NULL },
 	{ "api", section_api, offsetof(struct service, api), true, NULL },
+	{ "resources", section_resources, 0, false, NULL },
 	{ "tools", read_nothing, 0, false, NULL },
 };
 
@@ -142,6 +143,15 @@ const struct service_scope *service_scope_find(const struct service *service, st
 	for (size_t i = 0; i < service->oauth.scopes_n; i++)
 		if (bytes_eq(service->oauth.scopes[i].name, name))
 			return &service->oauth.scopes[i];
+	return NULL;
+}
+
+const struct service_resource *service_resource_find(const struct service *service,
+						     struct bytes kind)
+{
+	for (size_t i = 0; i < service->resources_n; i++)
+		if (bytes_eq(service->resources[i].kind, kind))
+			return &service->resources[i];
 	return NULL;
 }
 

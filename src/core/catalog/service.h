@@ -26,6 +26,8 @@ enum {
 	SERVICE_PATHS_MAX = 3,
 	SERVICE_FIELDS_MAX = 64, /* of a projection */
 	SERVICE_GRAPHQL_MAX = 4, /* endpoints */
+	SERVICE_RESOURCES_MAX = 16,
+	SERVICE_TOUCHES_MAX = 4, /* resources that one tool reaches */
 	SERVICE_URL_MAX = 2048,
 	SERVICE_VALUE_MAX = 512, /* of a captured variable */
 };
@@ -182,11 +184,29 @@ struct service_step {
 	const struct yaml_node *mail;	   /* the parts of {mail} */
 };
 
-/* Checked here, carried out by later versions. */
+/* A kind of thing that policies may name (a repository, a channel), and how it is found out
+ * whether one of them is private. */
+struct service_resource {
+	struct bytes kind, says; /* says may be empty */
+	struct service_step ask; /* a GET; path.n = 0: it cannot be found out */
+	struct bytes at;	 /* JSON pointer (RFC 6901) into the answer */
+	struct service_words in; /* the texts there that mean private; n = 0: true means it */
+};
+
+/* One that a tool reaches. */
+struct service_touch {
+	const struct service_resource *resource;
+	struct bytes id; /* a text with the tool's arguments in it */
+};
+
 struct service_tool {
 	struct bytes name, title, says, summary;
+	struct bytes
+		described; /* the public description it is checked against; n = 0: unverified */
 	enum service_effect effect;
 	struct service_words scopes;
+	size_t touches_n;
+	struct service_touch touches[SERVICE_TOUCHES_MAX];
 	const struct yaml_node *input, *select; /* checked; select NULL: the answer as it is */
 	size_t steps_n;
 	struct service_step steps[SERVICE_STEPS_MAX];
@@ -199,6 +219,8 @@ struct service {
 	struct bytes name, says;     /* says may be empty */
 	struct service_oauth oauth;
 	struct service_api api;
+	size_t resources_n;
+	struct service_resource resources[SERVICE_RESOURCES_MAX];
 	size_t tools_n;
 	struct service_tool *tools;
 	struct yaml *yaml; /* owns all text */
@@ -211,6 +233,9 @@ void service_free(struct service **servicep);
 
 /* NULL if the service has no such scope. */
 const struct service_scope *service_scope_find(const struct service *service, struct bytes name);
+/* NULL if the service has no such kind of resource. */
+const struct service_resource *service_resource_find(const struct service *service,
+						     struct bytes kind);
 /* Appends every origin that a token or secret of this service may travel to, each once and a
  * newline between them: "hosts" of ipc_adopt. */
 void service_hosts(const struct service *service, struct dynbuf *out);

@@ -215,6 +215,32 @@ static void requests_come_in_many_forms(void **state)
 	service_free(&service);
 }
 
+#define RESOURCES                                                                                  \
+	"resources: {note: {says: A note, context: {request: {method: GET, path: \"/n/{id}\"}, "   \
+	"private: {at: /seen, in: [me]}}}, book: {}}\n"
+
+static void a_tool_names_what_it_reaches(void **state)
+{
+	struct service *service = compile(
+		str(HEAD API RESOURCES
+		    "tools:\n  - name: notes.get\n    title: Read a note\n    says: s\n"
+		    "    scopes: [notes.read]\n    " INPUT "\n    effect: read\n"
+		    "    request: {method: GET, path: \"/notes/{id}\"}\n    summary: x\n"
+		    "    resource: {note: \"n/{id}\", book: all}\n    described: Acme API 1.2\n"),
+		"f");
+	const struct service_tool *tool = &service->tools[0];
+
+	assert_int_equal(tool->touches_n, 2);
+	assert_true(bytes_is(tool->touches[0].resource->kind, "note"));
+	assert_true(bytes_is(tool->touches[0].resource->ask.path, "/n/{id}"));
+	assert_true(bytes_is(tool->touches[0].resource->at, "/seen"));
+	assert_true(bytes_is(tool->touches[0].resource->in.at[0], "me"));
+	assert_true(bytes_is(tool->touches[0].id, "n/{id}"));
+	assert_int_equal(tool->touches[1].resource->ask.path.n, 0);
+	assert_true(bytes_is(tool->described, "Acme API 1.2"));
+	service_free(&service);
+}
+
 static void it_refuses_with_file_line_and_reason(void **state)
 {
 	static const struct {
@@ -336,6 +362,22 @@ static void it_refuses_with_file_line_and_reason(void **state)
 		  "f:11: 'rpc' must be true or false" },
 		{ HEAD "api: {hosts: [https://a.example], auth: bearer, graphql: [graphql]}\n",
 		  "f:11: 'graphql' must list paths" },
+		{ TOOL("    effect: read\n    request: {method: GET, path: /a}\n    summary: x\n"
+		       "    resource: {note: \"{id}\"}\n"),
+		  "f:21: 'resources' has no kind 'note'" },
+		{ HEAD API "resources: {Note: {}}\n", "f:12: a kind is 1 to 32 of a-z and _" },
+		{ HEAD API "resources: {note: {context: {request: {method: POST, path: /a}, "
+			   "private: /p}}}\n",
+		  "f:12: 'request' only asks: its method is GET" },
+		{ HEAD API "resources: {note: {context: {request: {method: GET, path: /a}, "
+			   "private: p}}}\n",
+		  "f:12: 'private' must be a JSON pointer such as /private" },
+		{ HEAD API
+		  "resources: {note: {context: {request: {method: GET, path: \"/{x}\"}, "
+		  "private: /p}}}\ntools:\n  - name: notes.get\n    title: t\n    says: s\n"
+		  "    scopes: []\n    " INPUT "\n    effect: read\n    request: {method: "
+		  "GET, path: /a}\n    summary: x\n    resource: {note: a}\n",
+		  "f:22: '{x}' is no argument of this tool" },
 		{ TOOL("    effect: grow\n"),
 		  "f:18: 'effect' must be one of: read, write, destructive" },
 		{ TOOL("    select: {fields: [{a: b, c: d}]}\n"),
@@ -372,6 +414,7 @@ int main(void)
 		cmocka_unit_test(the_issuer_of_an_answer_is_the_one_announced),
 		cmocka_unit_test(a_variable_passes_only_its_own_check),
 		cmocka_unit_test(requests_come_in_many_forms),
+		cmocka_unit_test(a_tool_names_what_it_reaches),
 		cmocka_unit_test(it_refuses_with_file_line_and_reason),
 	};
 
