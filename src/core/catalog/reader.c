@@ -68,7 +68,7 @@ static bool is_ascii(struct bytes text, size_t max, uint8_t least)
 	return true;
 }
 
-static bool is_name(struct bytes text)
+bool reader_name_ok(struct bytes text)
 {
 	if (text.n == 0 || text.n > WORD_MAX)
 		return false;
@@ -131,7 +131,7 @@ enum err reader_places(struct bytes text, reader_place_fn fn, void *ctx)
 			return OK;
 		before = text.n;
 		const struct bytes name = bytes_cut(&text, '}');
-		if (name.n == before || !is_name(name))
+		if (name.n == before || !reader_name_ok(name))
 			return ERR_MALFORMED;
 		TRY(fn(ctx, name));
 	}
@@ -189,7 +189,7 @@ enum err reader_path(const struct reader *r, const struct yaml_node *node,
 {
 	struct bytes text, rest;
 
-	if (!yaml_str(node, &text) || !is_name(text))
+	if (!yaml_str(node, &text) || !reader_name_ok(text))
 		return READER_REFUSE(r, node, "'%s' must be a path such as user.id", key->name);
 	rest = text;
 	while (rest.n > 0)
@@ -207,7 +207,7 @@ enum err reader_name(const struct reader *r, const struct yaml_node *node,
 {
 	struct bytes text;
 
-	if (!yaml_str(node, &text) || !is_name(text))
+	if (!yaml_str(node, &text) || !reader_name_ok(text))
 		return READER_REFUSE(r, node, "'%s' must be a name (letters, digits, _ . -)",
 				     key->name);
 	*(struct bytes *)to = text;
@@ -238,7 +238,8 @@ static enum err add_pair(const struct reader *r, const struct yaml_node *node,
 {
 	struct bytes value;
 
-	if (!is_name(node->name) || !yaml_str(node, &value) || !is_ascii(value, TEXT_MAX, ' '))
+	if (!reader_name_ok(node->name) || !yaml_str(node, &value) ||
+	    !is_ascii(value, TEXT_MAX, ' '))
 		return READER_REFUSE(r, node, "'%s' must map names to ASCII texts", key->name);
 	if (pairs->n == SERVICE_PAIRS_MAX)
 		return READER_REFUSE(r, node, "'%s' has more than %d entries", key->name,

@@ -55,6 +55,8 @@ must_check enum err reader_path(const struct reader *r, const struct yaml_node *
 /* struct bytes: a name of a parameter or member: A-Z a-z 0-9 _ . - */
 must_check enum err reader_name(const struct reader *r, const struct yaml_node *node,
 				const struct reader_key *key, void *to);
+/* Whether @text is such a name. */
+bool reader_name_ok(struct bytes text);
 /* struct service_words: a list of short texts without spaces. */
 must_check enum err reader_list(const struct reader *r, const struct yaml_node *node,
 				const struct reader_key *key, void *to);

@@ -127,6 +127,8 @@ static enum err check_field(const struct reader *r, const struct yaml_node *node
 		return reader_path(r, node, &key, &path);
 	if (node->first == NULL || node->first->next != NULL)
 		return READER_REFUSE(r, node, "a renamed field is {name: path}");
+	if (!reader_name_ok(node->first->name))
+		return READER_REFUSE(r, node, "a field's name has letters, digits and _ . -");
 	return reader_path(r, node->first, &key, &path);
 }
 
