@@ -415,3 +415,19 @@ uint32_t doc_pointer(const struct doc *doc, struct bytes pointer)
 	}
 	return at;
 }
+
+uint32_t doc_follow(const struct doc *doc, uint32_t at, struct bytes path)
+{
+	uint64_t n;
+
+	while (path.n > 0 && at != DOC_NONE) {
+		const struct bytes word = bytes_cut(&path, '.');
+		if (doc_kind(doc, at) != DOC_ARRAY)
+			at = doc_member(doc, at, word);
+		else if (bytes_u64(word, DOC_NODES_MAX, &n) == OK)
+			at = doc_element(doc, at, (size_t)n);
+		else
+			at = DOC_NONE;
+	}
+	return at;
+}

@@ -61,6 +61,8 @@ uint32_t doc_member(const struct doc *doc, uint32_t object, struct bytes name); 
 uint32_t doc_element(const struct doc *doc, uint32_t array, size_t n);		/* or DOC_NONE */
 /* RFC 6901; DOC_NONE where it leads nowhere or is no pointer. */
 uint32_t doc_pointer(const struct doc *doc, struct bytes pointer);
+/* Words joined by dots, from @at on: members, and elements by number. */
+uint32_t doc_follow(const struct doc *doc, uint32_t at, struct bytes path); /* or DOC_NONE */
 /* 0 for DOC_NONE. */
 unsigned doc_kind(const struct doc *doc, uint32_t node);
 struct bytes doc_raw(const struct doc *doc, uint32_t node); /* p = NULL for DOC_NONE */

@@ -71,29 +71,13 @@ enum err select_parse(struct bytes text, struct select *ret)
 	return ret->fields.n > 0 ? OK : ERR_MALFORMED;
 }
 
-static uint32_t follow(const struct doc *doc, uint32_t at, struct bytes path)
-{
-	uint64_t n;
-
-	while (path.n > 0 && at != DOC_NONE) {
-		const struct bytes word = bytes_cut(&path, '.');
-		if (doc_kind(doc, at) != DOC_ARRAY)
-			at = doc_member(doc, at, word);
-		else if (bytes_u64(word, DOC_NODES_MAX, &n) == OK)
-			at = doc_element(doc, at, (size_t)n);
-		else
-			at = DOC_NONE;
-	}
-	return at;
-}
-
 /* Members without the braces; @first says whether a comma comes before the first one. */
 static void put_fields(const struct doc *doc, uint32_t at, const struct select_fields *fields,
 		       struct dynbuf *out, bool first)
 {
 	for (size_t i = 0; i < fields->n; i++) {
 		const struct select_field *field = &fields->at[i];
-		const uint32_t value = follow(doc, at, field->path);
+		const uint32_t value = doc_follow(doc, at, field->path);
 		if (value == DOC_NONE)
 			continue;
 		dynbuf_str(out, first ? "\"" : ",\"");
@@ -114,7 +98,7 @@ static void put_object(const struct doc *doc, uint32_t at, const struct select_f
 
 static void put_selected(const struct doc *doc, const struct select *select, struct dynbuf *out)
 {
-	const uint32_t from = follow(doc, 0, select->from);
+	const uint32_t from = doc_follow(doc, 0, select->from);
 	const unsigned kind = doc_kind(doc, from);
 
 	if (kind == DOC_OBJECT) {
