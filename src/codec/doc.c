@@ -324,6 +324,17 @@ enum err doc_string(const struct doc *doc, uint32_t node, struct dynbuf *append)
 	return OK;
 }
 
+struct bytes doc_letters(const struct doc *doc, uint32_t node)
+{
+	return doc_kind(doc, node) == DOC_STRING ? doc_inside(doc, node)
+						 : (struct bytes){ NULL, 0 };
+}
+
+uint32_t doc_letter(struct bytes *letters)
+{
+	return doc_text_next(letters);
+}
+
 size_t doc_length(const struct doc *doc, uint32_t node)
 {
 	size_t n = 0;

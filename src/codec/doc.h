@@ -71,6 +71,10 @@ struct bytes doc_raw(const struct doc *doc, uint32_t node); /* p = NULL for DOC_
 bool doc_is(const struct doc *doc, uint32_t node, struct bytes text);
 /* The text of a string that has no escapes, where it lies; p = NULL otherwise. */
 struct bytes doc_plain(const struct doc *doc, uint32_t node);
+/* A string read one code point at a time, without a copy: the letters begin with doc_letters() (p =
+ * NULL: no string), and while n > 0 doc_letter() answers the next and steps over it. */
+struct bytes doc_letters(const struct doc *doc, uint32_t node);
+uint32_t doc_letter(struct bytes *letters);
 /* Appends the text of a string, unescaped. ERR_MALFORMED (no string); @append keeps its own. */
 must_check enum err doc_string(const struct doc *doc, uint32_t node, struct dynbuf *append);
 /* Code points of a string; 0 of anything else. */

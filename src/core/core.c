@@ -12,6 +12,7 @@
 #include "core/flow/flow.h"
 #include "core/flow/refresh.h"
 #include "core/follower.h"
+#include "core/timezones.h"
 #include "crypto/crypto.h"
 #include "sys/channel.h"
 #include "sys/sandbox.h"
@@ -477,6 +478,7 @@ static enum err core_start(struct core *core)
 	TRY(crypto_init());
 	TRY(loop_new(&core->loop));
 	TRY(flow_init(&core->flow));
+	TRY(timezones_load("/usr/share/zoneinfo", &core->flow.zones));
 	while (!core_complete(core))
 		TRY(control_take(core));
 	TRY(sandbox_enter(&sandbox_core,
@@ -503,6 +505,7 @@ static void core_done(struct core *core)
 	loop_timer_free(&core->tick);
 	loop_del(&core->control_source);
 	flow_done(&core->flow);
+	zones_free(&core->flow.zones);
 	loop_free(&core->loop);
 }
 

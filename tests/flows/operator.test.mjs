@@ -140,11 +140,22 @@ describe('the operator', { concurrency: 3 }, () => {
     });
     assert.equal(policy.status, 400);
     assert.match(await policy.text(), /:4: /);
-    const later = await s.daemon.raw('POST', '/vaults', {
-      user: s.user, name: 'x', policy: 'name: x\nservices:\n  notes:\n    exchange: {effect: allow}\nlimits:\n  - {per: vault, rate: 1/1h}\n',
-    });
-    assert.equal(later.status, 400, 'what is not enforced yet is refused by name');
-    assert.match(await later.text(), /limits/);
+    for (const [text, says] of [
+      ['name: x\nservices:\n  notes:\n    exchange: {effect: allow}\nowner: me\n', /policy:5: unknown key 'owner'/],
+      ['name: x\nservices:\n  nots: {}\n', /policy:3: there is no service 'nots'/],
+      ['name: x\nservices:\n  notes:\n    tools: {nots.get: allow}\n', /policy:4: .*no tool 'nots.get'/],
+      ['name: x\nservices:\n  notes:\n    tools: {nots.*: allow}\n', /policy:4: no tool of .* begins with 'nots.'/],
+      ['name: x\nservices:\n  notes:\n    default: {effect: allow, when: [{time: "08:00-09:00 Mars/Base"}]}\n',
+        /policy:4: there is no such time zone/],
+      ['name: x\nservices:\n  notes:\n    default: {effect: allow, when: [{body: secret}]}\n', /policy:4: a condition is about one of/],
+    ]) {
+      const wrong = await s.daemon.raw('POST', '/vaults', { user: s.user, name: 'x', policy: text });
+      assert.equal(wrong.status, 400, text);
+      assert.match((await wrong.json()).detail, says);
+    }
+    const zoned = await s.daemon.raw('POST', '/vaults', { user: s.user, name: 'zoned',
+      policy: 'name: x\nservices:\n  notes:\n    default: {effect: allow, when: [{time: "Mon-Fri 08:00-18:00 Europe/Berlin"}]}\n' });
+    assert.equal(zoned.status, 201, await zoned.clone().text());
     const config = join(s.daemon.dir, 'config.yaml');
     writeFileSync(config, 'listen: [127.0.0.1:7070]\nlisten_twice: yes\n');
     const serve = await run(binary, ['serve', '--data', s.daemon.data, '--config', config], { env: s.daemon.env });

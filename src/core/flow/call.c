@@ -4,6 +4,11 @@
 #include "core/flow/flow.h"
 #include "crypto/crypto.h"
 
+const uint8_t *call_address(const struct call *call)
+{
+	return call->request.address.n == 16 ? call->request.address.p : NULL;
+}
+
 static struct id address_pseudonym(const struct flow *flow, struct bytes address)
 {
 	const struct bytes parts[] = { str("valetkey address"), address };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/flow/compiled.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -52,15 +53,18 @@ static bool same(const uint8_t a[static SHA256_LEN], const uint8_t b[static SHA2
 	return memcmp(a, b, SHA256_LEN) == 0;
 }
 
-enum err compiled_policy_text(struct flow *flow, struct bytes yaml, const char *file,
-			      struct complaint *complaint, const struct policy **ret)
+static enum err compile(struct flow *flow, struct bytes yaml, const struct policy_terms *terms,
+			struct complaint *complaint, const struct policy **ret)
 {
 	uint8_t hash[SHA256_LEN];
 	struct policy *policy = NULL;
 
-	if (yaml.n > POLICY_MAX_BYTES)
+	if (yaml.n > POLICY_MAX_BYTES) {
+		snprintf(complaint->text, sizeof complaint->text,
+			 "policy:1: the file is larger than %d KiB", POLICY_MAX_BYTES / 1024);
 		return ERR_TOO_LARGE;
-	TRY(policy_compile(yaml, file, complaint, &policy));
+	}
+	TRY(policy_compile(yaml, "policy", terms, complaint, &policy));
 	sha256_one(yaml, hash);
 	const size_t i = slot_of(hash);
 	policy_free(&flow->compiled->policies[i].policy);
@@ -70,9 +74,53 @@ enum err compiled_policy_text(struct flow *flow, struct bytes yaml, const char *
 	return OK;
 }
 
+struct names {
+	struct flow *flow;
+	struct id tenant;
+};
+
+static bool has_tool(const struct service *service, enum policy_name what, struct bytes name)
+{
+	for (size_t i = 0; i < service->tools_n; i++) {
+		const struct bytes tool = service->tools[i].name;
+		const bool begins = tool.n > name.n && memcmp(tool.p, name.p, name.n) == 0;
+		if (what == POLICY_NAME_TOOLS ? begins : bytes_eq(tool, name))
+			return true;
+	}
+	return false;
+}
+
+static enum err known(void *ctx, enum policy_name what, struct bytes service, struct bytes name)
+{
+	const struct names *names = ctx;
+	const struct service *found;
+
+	TRY(compiled_service(names->flow, names->tenant, service, &found));
+	switch (what) {
+	case POLICY_NAME_SERVICE:
+		return OK;
+	case POLICY_NAME_TOOL:
+	case POLICY_NAME_TOOLS:
+		return has_tool(found, what, name) ? OK : ERR_NOT_FOUND;
+	case POLICY_NAME_RESOURCE:
+		return service_resource_find(found, name) == NULL ? ERR_NOT_FOUND : OK;
+	}
+	return FAULT_BUG;
+}
+
+enum err compiled_policy_text(struct flow *flow, struct id tenant, struct bytes yaml,
+			      struct complaint *complaint, const struct policy **ret)
+{
+	struct names names = { flow, tenant };
+	const struct policy_terms terms = { .zones = flow->zones, .known = known, .ctx = &names };
+
+	return compile(flow, yaml, &terms, complaint, ret);
+}
+
 enum err compiled_policy(struct flow *flow, const struct vault_row *vault,
 			 const struct policy **ret)
 {
+	const struct policy_terms terms = { .zones = flow->zones };
 	struct complaint complaint = { 0 };
 	uint8_t hash[SHA256_LEN];
 	struct policy_row row;
@@ -85,7 +133,7 @@ enum err compiled_policy(struct flow *flow, const struct vault_row *vault,
 		return OK;
 	}
 	TRY(store_policy_get(flow->store, vault->tenant, vault->id, vault->policy_version, &row));
-	if (compiled_policy_text(flow, row.yaml, "policy", &complaint, ret) == OK)
+	if (compile(flow, row.yaml, &terms, &complaint, ret) == OK)
 		return OK;
 	log_error("a stored policy is not understood: %s", complaint.text);
 	return ERR_DENIED;

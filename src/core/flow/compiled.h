@@ -20,8 +20,9 @@ void compiled_free(struct compiled **compiledp);
 /* The policy in force. Borrowed until the next call of this header. */
 must_check enum err compiled_policy(struct flow *flow, const struct vault_row *vault,
 				    const struct policy **ret);
-/* Compiles what a client sent. ERR_MALFORMED, ERR_TOO_LARGE (@complaint says where) */
-must_check enum err compiled_policy_text(struct flow *flow, struct bytes yaml, const char *file,
+/* Compiles what a client sent; services, tools and resources that it names must be there. The file
+ * is called "policy" in complaints. ERR_MALFORMED, ERR_TOO_LARGE (@complaint says where) */
+must_check enum err compiled_policy_text(struct flow *flow, struct id tenant, struct bytes yaml,
 					 struct complaint *complaint, const struct policy **ret);
 /* The tenant's own file of that service, else the built-in one. ERR_NOT_FOUND. Borrowed likewise.
  */

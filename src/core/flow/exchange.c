@@ -20,11 +20,13 @@ struct exchange {
 };
 
 /* The policy comes first: what it forbids is refused whether or not an account is there. */
-static enum err check_policy(struct flow *flow, struct exchange *x, bool with_grant)
+static enum err check_policy(struct flow *flow, const struct call *call, struct exchange *x,
+			     bool with_grant)
 {
 	struct policy_facts facts = {
 		.service = x->request.audience,
 		.asked = x->request.scope,
+		.address = call_address(call),
 		.now = flow->now,
 	};
 	struct policy_decision decision;
@@ -48,9 +50,9 @@ static enum err exchange_decide(struct flow *flow, const struct call *call, stru
 					    request->client_secret, call->address };
 
 	TRY(permit_vault(flow, &proof, &x->permit));
-	TRY(check_policy(flow, x, false));
+	TRY(check_policy(flow, call, x, false));
 	TRY(permit_account(flow, &x->permit, request->audience, request->connection));
-	return check_policy(flow, x, true);
+	return check_policy(flow, call, x, true);
 }
 
 static uint64_t life_s(const struct flow *flow, usec_t expires)

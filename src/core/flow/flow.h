@@ -29,6 +29,7 @@ struct flow;
 struct call;
 struct rewrap;
 struct compiled;
+struct zones;
 
 enum flow_peer { PEER_GATE, PEER_KEEPER, PEER_COURIER, PEER_COUNT };
 
@@ -54,6 +55,7 @@ struct flow {
 	struct store *store;
 	struct events *events; /* this thread's reader of the projection; NULL while it is built */
 	struct compiled *compiled;
+	struct zones *zones; /* the caller's: time zones that a policy may name */
 	struct flow_settings settings;
 	struct id tenant_default;
 	uint64_t generation;
@@ -180,6 +182,8 @@ void call_end(struct flow *flow, struct call *call, bool whole);
 void call_room(struct flow *flow, uint64_t gate_id, bool room);
 /* Forgets an answer in the making. */
 void call_reset(struct call *call);
+/* The 16 bytes of the client's address, IPv4 as ::ffff:a.b.c.d; NULL where gate named none. */
+const uint8_t *call_address(const struct call *call);
 /* The client went away. */
 void call_gone(struct flow *flow, uint64_t gate_id);
 /* Gate died: no answer of before is wanted. */

@@ -35,38 +35,6 @@ static enum err policy_put(struct flow *flow, const struct vault_row *vault, str
 	return store_policy_put(flow->store, &row);
 }
 
-/* Every service a policy names must be known, or it would silently permit nothing. */
-static enum err policy_services_known(struct flow *flow, struct id tenant,
-				      const struct policy *policy, struct complaint *complaint)
-{
-	const struct service *service;
-	const char *id;
-
-	for (size_t i = 0; (id = policy_service_at(policy, i)) != NULL; i++) {
-		const enum err err = compiled_service(flow, tenant, str(id), &service);
-		if (err == ERR_NOT_FOUND) {
-			snprintf(complaint->text, sizeof complaint->text,
-				 "policy: there is no service '%s'; 'valetkey service list' shows "
-				 "them",
-				 id);
-			return ERR_MALFORMED;
-		}
-		TRY(err);
-	}
-	return OK;
-}
-
-static enum err policy_check(struct flow *flow, struct id tenant, struct bytes yaml,
-			     struct complaint *complaint, const struct policy **ret)
-{
-	const struct policy *policy;
-
-	TRY(compiled_policy_text(flow, yaml, "policy", complaint, &policy));
-	TRY(policy_services_known(flow, tenant, policy, complaint));
-	*ret = policy;
-	return OK;
-}
-
 enum err vault_create(struct flow *flow, struct call *call, const struct vault_new *new,
 		      struct complaint *complaint, struct vault_row *ret,
 		      struct token_text *ret_token)
@@ -93,7 +61,7 @@ enum err vault_create(struct flow *flow, struct call *call, const struct vault_n
 	row.user = user.id;
 	if (!id_none(new->agent))
 		TRY(store_agent_get(flow->store, call->tenant, new->agent, &agent));
-	TRY(policy_check(flow, call->tenant, new->policy, complaint, &policy));
+	TRY(compiled_policy_text(flow, call->tenant, new->policy, complaint, &policy));
 	row.expires = policy_expires(policy, flow->now);
 	TRY(store_vault_put(flow->store, &row));
 	TRY(policy_put(flow, &row, new->policy));
@@ -122,7 +90,7 @@ enum err vault_policy_set(struct flow *flow, struct call *call, struct id id, st
 	struct vault_row row;
 
 	TRY(vault_live(flow, call, id, &row));
-	TRY(policy_check(flow, call->tenant, yaml, complaint, &policy));
+	TRY(compiled_policy_text(flow, call->tenant, yaml, complaint, &policy));
 	row.policy_version++;
 	row.expires = policy_expires(policy, flow->now);
 	TRY(store_vault_update(flow->store, &row));

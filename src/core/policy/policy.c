@@ -1,58 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/policy/policy.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "model/scopes.h"
-
-struct exchange_rule {
-	enum policy_effect effect;
-	unsigned line;
-	bool restricted; /* to scopes; else whatever the account has granted */
-	struct scopes scopes;
-};
-
-struct service_rule {
-	char id[SERVICE_MAX_BYTES + 1];
-	unsigned line;
-	struct exchange_rule exchange;
-	enum policy_effect otherwise;
-};
-
-struct policy {
-	struct yaml *yaml; /* owns all text */
-	struct bytes name;
-	usec_t expires;
-	size_t services_n;
-	struct service_rule *services;
-};
-
-/* One compilation: where to complain. */
-struct reader {
-	const struct yaml *yaml;
-	struct complaint *complaint;
-};
-
-#define REFUSE(r, node, ...) yaml_complain((r)->yaml, node, (r)->complaint, __VA_ARGS__)
-
-/* What DESIGN promises and this version does not enforce. */
-static const char *const later[] = { "tools", "proxy", "limits",   "networks",
-				     "when",  "else",  "accounts", "account" };
-
-static enum err check_keys(const struct reader *r, const struct yaml_node *node,
-			   const char *const *names, size_t count)
-{
-	const struct yaml_node *unknown = yaml_unknown(node, names, count);
-
-	if (unknown == NULL)
-		return OK;
-	for (size_t i = 0; i < ARRAY_LEN(later); i++)
-		if (bytes_is(unknown->name, later[i]))
-			return REFUSE(r, unknown, "'%s' is not supported yet by this version",
-				      later[i]);
-	return REFUSE(r, unknown, "unknown key '%.*s'", (int)unknown->name.n, unknown->name.p);
-}
+#include "core/policy/ruleset.h"
 
 static bool printable(struct bytes text, size_t max)
 {
@@ -62,51 +13,6 @@ static bool printable(struct bytes text, size_t max)
 		if (text.p[i] < 0x20 || text.p[i] == 0x7f)
 			return false;
 	return true;
-}
-
-static enum err read_effect(const struct reader *r, const struct yaml_node *node,
-			    enum policy_effect *ret)
-{
-	static const char *const names[] = {
-		[POLICY_BLOCK] = "block",
-		[POLICY_ALLOW] = "allow",
-		[POLICY_APPROVE] = "approve",
-		[POLICY_STEP_UP] = "step_up",
-	};
-	struct bytes text;
-
-	if (yaml_str(node, &text))
-		for (size_t i = 0; i < ARRAY_LEN(names); i++)
-			if (bytes_is(text, names[i])) {
-				*ret = (enum policy_effect)i;
-				return OK;
-			}
-	return REFUSE(r, node, "'%.*s' must be allow, approve, step_up or block", (int)node->name.n,
-		      node->name.p);
-}
-
-/* "30m", "4h", "7d": at most ten years. */
-static enum err read_duration(const struct reader *r, const struct yaml_node *node, usec_t *ret)
-{
-	static const struct {
-		uint8_t unit;
-		uint32_t seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-	struct bytes text;
-	uint64_t count;
-
-	if (yaml_str(node, &text) && text.n > 1)
-		for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-			const struct bytes digits = { text.p, text.n - 1 };
-			const uint64_t max = (uint64_t)10 * 365 * 86400 / units[i].seconds;
-			if (text.p[text.n - 1] != units[i].unit ||
-			    bytes_u64(digits, max, &count) != OK || count == 0)
-				continue;
-			*ret = count * units[i].seconds * USEC_PER_S;
-			return OK;
-		}
-	return REFUSE(r, node, "'%.*s' must be a length of time such as 30m, 4h or 7d",
-		      (int)node->name.n, node->name.p);
 }
 
 static enum err read_scopes(const struct reader *r, const struct yaml_node *list,
@@ -131,25 +37,76 @@ static enum err read_scopes(const struct reader *r, const struct yaml_node *list
 static enum err read_exchange(const struct reader *r, const struct yaml_node *node,
 			      struct exchange_rule *ret)
 {
-	static const char *const keys[] = { "effect", "scopes" };
-	const struct yaml_node *effect = yaml_find(node, "effect");
+	static const struct rule_form form = { .facts = false, .extra = "scopes" };
 	const struct yaml_node *scopes = yaml_find(node, "scopes");
 
 	if (node->kind != YAML_MAP)
 		return REFUSE(r, node, "'exchange' must be a map such as {effect: allow}");
-	TRY(check_keys(r, node, keys, ARRAY_LEN(keys)));
-	if (effect == NULL)
-		return REFUSE(r, node, "'exchange' needs 'effect'");
-	TRY(read_effect(r, effect, &ret->effect));
-	if (ret->effect == POLICY_APPROVE || ret->effect == POLICY_STEP_UP)
-		return REFUSE(
-			r, effect,
-			"an exchange that a person decides is not supported yet by this version");
-	ret->line = effect->line;
+	TRY(rule_read(r, node, &form, &ret->rule));
+	const struct rule *rule = &ret->rule;
+	const bool asks = rule->effect == POLICY_APPROVE || rule->effect == POLICY_STEP_UP;
+	if (asks || rule->otherwise == POLICY_APPROVE || rule->otherwise == POLICY_STEP_UP)
+		return REFUSE(r, yaml_find(node, asks ? "effect" : "else"),
+			      "an exchange is allowed or blocked: a person decides over calls, not "
+			      "over tokens");
 	if (scopes == NULL)
 		return OK;
 	ret->restricted = true;
 	return read_scopes(r, scopes, &ret->scopes);
+}
+
+static enum err read_proxy(const struct reader *r, const struct yaml_node *node,
+			   struct service_rules *ret)
+{
+	static const char *const words[] = {
+		[PROXY_BLOCK] = "block",
+		[PROXY_READ] = "read",
+		[PROXY_ALLOW] = "allow",
+	};
+	struct bytes text;
+
+	ret->proxy_line = node->line;
+	if (yaml_str(node, &text))
+		for (size_t i = 0; i < ARRAY_LEN(words); i++)
+			if (bytes_is(text, words[i])) {
+				ret->proxy = (enum proxy_rule)i;
+				return OK;
+			}
+	return REFUSE(r, node, "'proxy' must be block, read or allow");
+}
+
+static enum err read_tool(const struct reader *r, const struct yaml_node *node,
+			  struct service_rules *ret)
+{
+	static const struct rule_form form = { .facts = true };
+	struct bytes name;
+	bool prefix;
+
+	if (!reader_pattern(node->name, &prefix, &name))
+		return REFUSE(r, node,
+			      "'%.*s' is not the name of a tool, nor a prefix such as "
+			      "issues.*",
+			      (int)node->name.n, node->name.p);
+	TRY(reader_known(r, node, prefix ? POLICY_NAME_TOOLS : POLICY_NAME_TOOL, name));
+	struct rules *rules = prefix ? &ret->prefixes : &ret->exact;
+	struct rule *rule = &rules->at[rules->n++];
+	rule->pattern = name;
+	return rule_read(r, node, &form, rule);
+}
+
+static enum err read_tools(const struct reader *r, const struct yaml_node *map,
+			   struct service_rules *ret)
+{
+	if (map->kind != YAML_MAP || map->first == NULL)
+		return REFUSE(r, map, "'tools' is a map from tool to effect");
+	const size_t n = reader_count(map);
+	ret->exact.at = calloc(n, sizeof *ret->exact.at);
+	ret->prefixes.at = calloc(n, sizeof *ret->prefixes.at);
+	if (ret->exact.at == NULL || ret->prefixes.at == NULL)
+		return FAULT_NOMEM;
+	for (const struct yaml_node *node = map->first; node != NULL; node = node->next)
+		TRY(read_tool(r, node, ret));
+	return OK;
 }
 
 static bool id_ok(struct bytes id)
@@ -163,26 +120,34 @@ static bool id_ok(struct bytes id)
 	return true;
 }
 
-static enum err read_service(const struct reader *r, const struct yaml_node *node,
-			     struct service_rule *ret)
+static enum err read_service(const struct reader *all, const struct yaml_node *node,
+			     struct service_rules *ret)
 {
-	static const char *const keys[] = { "exchange", "default" };
-	struct service_rule rule = { .line = node->line };
+	static const char *const keys[] = { "exchange", "proxy", "default", "tools" };
+	static const struct rule_form form = { .facts = true };
+	struct reader of = *all;
+	const struct reader *r = &of;
 	const struct yaml_node *child;
 
-	if (!id_ok(node->name) || bytes_str(node->name, rule.id, sizeof rule.id) != OK)
+	if (!id_ok(node->name) || bytes_str(node->name, ret->id, sizeof ret->id) != OK)
 		return REFUSE(r, node, "'%.*s' is not a service id", (int)node->name.n,
 			      node->name.p);
+	of.service = node->name;
 	if (node->kind != YAML_MAP)
 		return REFUSE(r, node, "the rules of a service must be a map");
-	TRY(check_keys(r, node, keys, ARRAY_LEN(keys)));
-	rule.exchange.line = node->line;
+	TRY(reader_known(r, node, POLICY_NAME_SERVICE, (struct bytes){ NULL, 0 }));
+	TRY(reader_keys(r, node, keys, ARRAY_LEN(keys)));
+	ret->line = ret->proxy_line = node->line;
+	ret->exchange.rule = ret->otherwise =
+		(struct rule){ .effect = POLICY_BLOCK, .line = node->line };
 	if ((child = yaml_find(node, "exchange")) != NULL)
-		TRY(read_exchange(r, child, &rule.exchange));
+		TRY(read_exchange(r, child, &ret->exchange));
+	if ((child = yaml_find(node, "proxy")) != NULL)
+		TRY(read_proxy(r, child, ret));
 	if ((child = yaml_find(node, "default")) != NULL)
-		TRY(read_effect(r, child, &rule.otherwise));
-	*ret = rule;
-	return OK;
+		TRY(rule_read(r, child, &form, &ret->otherwise));
+	child = yaml_find(node, "tools");
+	return child == NULL ? OK : read_tools(r, child, ret);
 }
 
 static enum err read_services(const struct reader *r, const struct yaml_node *map,
@@ -190,48 +155,75 @@ static enum err read_services(const struct reader *r, const struct yaml_node *ma
 {
 	if (map == NULL || map->kind != YAML_MAP)
 		return REFUSE(r, map, "a policy needs 'services', a map from service id to rules");
-	policy->services = calloc(POLICY_SERVICES_MAX, sizeof *policy->services);
+	policy->services = calloc(reader_count(map) + 1, sizeof *policy->services);
 	if (policy->services == NULL)
 		return FAULT_NOMEM;
 	for (const struct yaml_node *node = map->first; node != NULL; node = node->next) {
 		if (policy->services_n == POLICY_SERVICES_MAX)
 			return REFUSE(r, node, "more than %d services", POLICY_SERVICES_MAX);
-		TRY(read_service(r, node, &policy->services[policy->services_n]));
-		policy->services_n++;
+		TRY(read_service(r, node, &policy->services[policy->services_n++]));
 	}
 	return OK;
 }
 
+static enum err read_expires(const struct reader *r, const struct yaml_node *node, usec_t *ret)
+{
+	struct bytes text;
+
+	if (yaml_str(node, &text) && reader_duration(text, ret))
+		return OK;
+	return REFUSE(r, node, "'expires' must be a length of time such as 30m, 4h or 7d");
+}
+
 static enum err read_policy(const struct reader *r, struct policy *policy)
 {
-	static const char *const keys[] = { "name", "expires", "services" };
+	static const char *const keys[] = { "name", "expires", "services", "limits", "networks" };
 	const struct yaml_node *root = yaml_root(r->yaml);
 	const struct yaml_node *name = yaml_find(root, "name");
 	const struct yaml_node *expires = yaml_find(root, "expires");
+	const struct yaml_node *limits = yaml_find(root, "limits");
+	const struct yaml_node *networks = yaml_find(root, "networks");
 
 	if (root->kind != YAML_MAP)
 		return REFUSE(r, root, "a policy is a map with 'name' and 'services'");
-	TRY(check_keys(r, root, keys, ARRAY_LEN(keys)));
+	TRY(reader_keys(r, root, keys, ARRAY_LEN(keys)));
 	if (!yaml_str(name, &policy->name) || !printable(policy->name, NAME_MAX_BYTES))
 		return REFUSE(r, name, "a policy needs 'name', a text of 1 to %d bytes",
 			      NAME_MAX_BYTES);
 	if (expires != NULL)
-		TRY(read_duration(r, expires, &policy->expires));
-	return read_services(r, yaml_find(root, "services"), policy);
+		TRY(read_expires(r, expires, &policy->expires));
+	TRY(read_services(r, yaml_find(root, "services"), policy));
+	if (limits != NULL)
+		TRY(limits_read(r, limits, &policy->limits));
+	if (networks == NULL)
+		return OK;
+	policy->networks_line = networks->line;
+	return condition_networks_read(r, networks, &policy->networks);
 }
 
-enum err policy_compile(struct bytes text, const char *file, struct complaint *complaint,
-			struct policy **ret)
+enum err policy_compile(struct bytes text, const char *file, const struct policy_terms *terms,
+			struct complaint *complaint, struct policy **ret)
 {
+	static const struct policy_terms none = { 0 };
 	scoped(policy_free) struct policy *policy = calloc(1, sizeof *policy);
 
 	if (policy == NULL)
 		return FAULT_NOMEM;
 	TRY(yaml_parse(text, file, complaint, &policy->yaml));
-	const struct reader reader = { policy->yaml, complaint };
+	const struct reader reader = { .yaml = policy->yaml,
+				       .complaint = complaint,
+				       .terms = terms == NULL ? &none : terms };
 	TRY(read_policy(&reader, policy));
+	ruleset_sort(policy);
 	*ret = take(policy);
 	return OK;
+}
+
+static void rules_done(struct rules *rules)
+{
+	for (size_t i = 0; i < rules->n; i++)
+		rule_done(&rules->at[i]);
+	free(rules->at);
 }
 
 void policy_free(struct policy **policyp)
@@ -240,7 +232,15 @@ void policy_free(struct policy **policyp)
 
 	if (policy == NULL)
 		return;
+	for (size_t i = 0; i < policy->services_n; i++) {
+		struct service_rules *service = &policy->services[i];
+		rule_done(&service->exchange.rule);
+		rule_done(&service->otherwise);
+		rules_done(&service->exact);
+		rules_done(&service->prefixes);
+	}
 	yaml_free(&policy->yaml);
+	free(policy->networks.at);
 	free(policy->services);
 	free(policy);
 	*policyp = NULL;
@@ -261,69 +261,14 @@ usec_t policy_expires(const struct policy *policy, usec_t now)
 	return policy->expires == 0 ? 0 : now + policy->expires;
 }
 
-static const struct service_rule *rule_of(const struct policy *policy, struct bytes service)
+const char *policy_effect_name(enum policy_effect effect)
 {
-	for (size_t i = 0; i < policy->services_n; i++)
-		if (bytes_is(service, policy->services[i].id))
-			return &policy->services[i];
-	return NULL;
-}
+	static const char *const names[] = {
+		[POLICY_ALLOW] = "allow",
+		[POLICY_APPROVE] = "approve",
+		[POLICY_STEP_UP] = "step_up",
+		[POLICY_BLOCK] = "block",
+	};
 
-static enum err say(struct policy_decision *ret, enum err err, unsigned line, const char *reason)
-{
-	ret->effect = err == OK ? POLICY_ALLOW : POLICY_BLOCK;
-	ret->line = line;
-	ret->reason = reason;
-	return err;
-}
-
-/* asked ∩ policy, then ∩ granted. */
-static enum err decide_scopes(const struct exchange_rule *rule, const struct policy_facts *facts,
-			      struct policy_decision *ret)
-{
-	struct scopes asked, granted, permitted, given, missing;
-
-	if (scopes_parse(facts->asked, " ", &asked) != OK)
-		return say(ret, ERR_INVALID_SCOPE, 0, "The scopes asked for are malformed.");
-	if (!facts->granted_known)
-		granted = (struct scopes){ 0 };
-	else if (scopes_parse(facts->granted, " ", &granted) != OK)
-		return say(ret, ERR_DENIED, 0, "The scopes on record cannot be read.");
-	if (asked.n == 0)
-		permitted = rule->restricted ? rule->scopes : granted;
-	else if (rule->restricted)
-		scopes_meet(&asked, &rule->scopes, &permitted);
-	else
-		permitted = asked;
-	if (asked.n > 0 && permitted.n == 0)
-		return say(ret, ERR_INVALID_SCOPE, rule->line,
-			   "The policy permits none of the scopes asked for.");
-	given = permitted;
-	if (facts->granted_known) {
-		scopes_meet(&permitted, &granted, &given);
-		scopes_without(&permitted, &granted, &missing);
-		if (given.n == 0 && missing.n > 0) {
-			if (scopes_print(&missing, ret->missing) != OK)
-				return say(ret, ERR_INVALID_SCOPE, rule->line, "Too many scopes.");
-			return say(ret, ERR_INSUFFICIENT_SCOPE, rule->line,
-				   "The account has granted none of the scopes needed.");
-		}
-	}
-	if (scopes_print(&given, ret->scopes) != OK)
-		return say(ret, ERR_INVALID_SCOPE, rule->line, "Too many scopes.");
-	return say(ret, OK, rule->line, "The policy permits this exchange.");
-}
-
-enum err policy_decide_exchange(const struct policy *policy, const struct policy_facts *facts,
-				struct policy_decision *ret)
-{
-	const struct service_rule *rule = rule_of(policy, facts->service);
-
-	*ret = (struct policy_decision){ .effect = POLICY_BLOCK };
-	if (rule == NULL)
-		return say(ret, ERR_INVALID_TARGET, 0, "The policy does not name this service.");
-	if (rule->exchange.effect != POLICY_ALLOW)
-		return say(ret, ERR_DENIED, rule->exchange.line,
-			   "The policy does not permit exchanges for this service.");
-	return decide_scopes(&rule->exchange, facts, ret);
+	return names[effect];
 }

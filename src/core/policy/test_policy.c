@@ -27,7 +27,7 @@ static struct policy *compile(const char *text)
 	struct complaint complaint = { 0 };
 	struct policy *policy = NULL;
 
-	const enum err err = policy_compile(str(text), "p.yaml", &complaint, &policy);
+	const enum err err = policy_compile(str(text), "p.yaml", NULL, &complaint, &policy);
 	if (err != OK)
 		fail_msg("%s", complaint.text);
 	return policy;
@@ -112,24 +112,19 @@ static void it_refuses_with_file_line_and_reason(void **state)
 		  "p.yaml:1: a policy needs 'name', a text of 1 to 128 bytes" },
 		{ "name: x",
 		  "p.yaml:1: a policy needs 'services', a map from service id to rules" },
-		{ "name: x\nservices: {}\nlimits: []",
-		  "p.yaml:3: 'limits' is not supported yet by this version" },
-		{ "name: x\nservices: {}\nnetworks: []",
-		  "p.yaml:3: 'networks' is not supported yet by this version" },
-		{ "name: x\nservices:\n  a:\n    tools: {}",
-		  "p.yaml:4: 'tools' is not supported yet by this version" },
-		{ "name: x\nservices:\n  a:\n    proxy: block",
-		  "p.yaml:4: 'proxy' is not supported yet by this version" },
-		{ "name: x\nservices:\n  a:\n    exchange: {effect: allow,\n     when: []}",
-		  "p.yaml:5: 'when' is not supported yet by this version" },
-		{ "name: x\nservices:\n  a:\n    exchange: {effect: allow,\n     else: block}",
-		  "p.yaml:5: 'else' is not supported yet by this version" },
 		{ "name: x\nservices:\n  a:\n    exchange: {effect: approve}",
-		  "p.yaml:4: an exchange that a person decides is not supported yet by this "
-		  "version" },
+		  "p.yaml:4: an exchange is allowed or blocked: a person decides over calls, not "
+		  "over tokens" },
 		{ "name: x\nservices:\n  a:\n    exchange: {effect: step_up}",
-		  "p.yaml:4: an exchange that a person decides is not supported yet by this "
-		  "version" },
+		  "p.yaml:4: an exchange is allowed or blocked: a person decides over calls, not "
+		  "over tokens" },
+		{ "name: x\nservices:\n  a:\n    exchange:\n      effect: allow\n"
+		  "      when: [{time: 08:00-09:00 UTC}]\n      else: approve",
+		  "p.yaml:7: an exchange is allowed or blocked: a person decides over calls, not "
+		  "over tokens" },
+		{ "name: x\nservices:\n  a:\n    exchange:\n      effect: allow\n"
+		  "      when: [{context: public}]",
+		  "p.yaml:6: an exchange has no 'context'; 'time' and 'networks' may stand here" },
 		{ "name: x\nowner: y\nservices: {}", "p.yaml:2: unknown key 'owner'" },
 		{ "name: x\nservices:\n  a: {exchang: {}}", "p.yaml:3: unknown key 'exchang'" },
 		{ "name: x\nservices:\n  A: {}", "p.yaml:3: 'A' is not a service id" },
@@ -151,8 +146,7 @@ static void it_refuses_with_file_line_and_reason(void **state)
 		  "p.yaml:3: the scope 'b' is there twice" },
 		{ "name: x\nservices:\n  a: {default: deny}",
 		  "p.yaml:3: 'default' must be allow, approve, step_up or block" },
-		{ "name: x\nservices:\n  a: {accounts: [b]}",
-		  "p.yaml:3: 'accounts' is not supported yet by this version" },
+		{ "name: x\nservices:\n  a: {accounts: [b]}", "p.yaml:3: unknown key 'accounts'" },
 		{ "name: x\nexpires: 0h\nservices: {}",
 		  "p.yaml:2: 'expires' must be a length of time such as 30m, 4h or 7d" },
 		{ "name: x\nexpires: 99999d\nservices: {}",
@@ -165,8 +159,9 @@ static void it_refuses_with_file_line_and_reason(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct complaint complaint = { 0 };
 		struct policy *policy = NULL;
-		assert_int_equal(policy_compile(str(cases[i].text), "p.yaml", &complaint, &policy),
-				 ERR_MALFORMED);
+		assert_int_equal(
+			policy_compile(str(cases[i].text), "p.yaml", NULL, &complaint, &policy),
+			ERR_MALFORMED);
 		assert_null(policy);
 		assert_string_equal(complaint.text, cases[i].complaint);
 	}
