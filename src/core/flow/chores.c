@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "core/flow/ask.h"
 #include "core/flow/connections.h"
+#include "core/flow/intents.h"
 #include "core/flow/refresh.h"
 #include "core/flow/rewrap.h"
 
@@ -62,6 +63,8 @@ void chores_tick(struct flow *flow)
 		err = store_connection_due(flow->store, DUE_REFRESH_SOON,
 					   flow->now - 24 * 3600 * USEC_PER_S, 16, keep_alive,
 					   flow);
+	if (err == OK)
+		err = intents_close(flow);
 	rewrap_tick(flow);
 	if (err != OK)
 		log_warn("a chore failed: %s", err_row(err)->name);

@@ -76,6 +76,7 @@ struct flow {
 	struct rewrap *rewrap;	  /* the sweep under way, or NULL */
 	struct call *batch_calls; /* calls that came with this batch */
 	uint64_t next_op;
+	bool intents_closed;	  /* those of before this start */
 	struct throttle throttle; /* bad secrets and refusals */
 	usec_t strangers_since;	  /* boot clock: the second that strangers_noted is counted in */
 	unsigned strangers_noted;

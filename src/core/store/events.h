@@ -44,5 +44,13 @@ typedef enum err (*events_line_fn)(void *ctx, const struct event_row *row, struc
  * and for a tenant those of none, do not match. */
 must_check enum err events_search(struct events *events, const struct event_filter *filter,
 				  events_line_fn fn, void *ctx);
-/* Intents without an outcome: to be closed as unknown at start. */
-must_check enum err events_open_intents(struct events *events, events_line_fn fn, void *ctx);
+/* An intent without an outcome; service borrows. */
+struct event_intent {
+	struct id event, tenant, user, connection, vault, agent;
+	struct bytes service;
+	uint8_t kind;
+	usec_t time;
+};
+typedef enum err (*events_intent_fn)(void *ctx, const struct event_intent *intent);
+/* In the order of the log; one whose segment was pruned is not among them. */
+must_check enum err events_open_intents(struct events *events, events_intent_fn fn, void *ctx);

@@ -209,7 +209,7 @@ enum err events_has(struct events *events, struct id event, bool *ret)
 	}
 }
 
-enum err events_open_intents(struct events *events, events_line_fn fn, void *ctx)
+enum err events_open_intents(struct events *events, events_intent_fn fn, void *ctx)
 {
 	sqlite3_stmt *const next = events->db.statements[PROJECTION_INTENT_NEXT];
 	struct event_row row;
@@ -224,6 +224,11 @@ enum err events_open_intents(struct events *events, events_line_fn fn, void *ctx
 		if (code != SQLITE_ROW)
 			return db_err(code);
 		TRY(projection_line(events, from, &row, &text, &line));
-		TRY(fn(ctx, &row, text));
+		if (text.n == 0)
+			continue;
+		const struct event_intent intent = { line.event,      line.tenant, line.user,
+						     line.connection, line.vault,  line.agent,
+						     line.service,    line.kind,   line.time };
+		TRY(fn(ctx, &intent));
 	}
 }
