@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // After every journey: no token, no secret and no personal text in what is kept, said or measured.
 import assert from 'node:assert/strict';
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { disguises, leaks, placesOf } from '../lib/canary.mjs';
 import { Jar, connect, decideAtSandbox, land, openLink } from '../lib/consent.mjs';
 import { makeVault } from '../lib/daemon.mjs';
-import { clientSecret } from '../lib/sandbox.mjs';
+import { clientSecret, notesFile } from '../lib/sandbox.mjs';
 import { sleep } from '../lib/process.mjs';
 import { stage } from '../lib/stage.mjs';
 
@@ -92,4 +92,40 @@ test('no process leaves a core file or may be read by another', async (t) => {
     assert.match(limits, /Max core file size\s+0\s+0/, role);
     assert.equal(statSync(join('/proc', String(pid), 'environ')).uid, 0, `${role} is not dumpable, so its files are root's`);
   }
+});
+
+/** What a core dump would hold: every writable mapping that can be read. */
+function memoryOf(pid) {
+  const found = {};
+  const mem = openSync(`/proc/${pid}/mem`, 'r');
+  for (const line of readFileSync(`/proc/${pid}/maps`, 'latin1').split('\n')) {
+    const [, from, to] = /^([0-9a-f]+)-([0-9a-f]+) rw/.exec(line) ?? [];
+    if (!from || /\[v(var|sys)/.test(line)) continue;
+    const bytes = Buffer.alloc(Number(BigInt(`0x${to}`) - BigInt(`0x${from}`)));
+    try {
+      readSync(mem, bytes, 0, bytes.length, BigInt(`0x${from}`));
+      found[`${pid} ${line}`] = bytes;
+    } catch { /* memory that the kernel itself may not read: where secrets belong */ }
+  }
+  closeSync(mem);
+  return found;
+}
+
+test('core\'s memory never held a provider\'s token or a client\'s secret; the others let go of them', async (t) => {
+  const s = await stage(t, { lifetime: 2 });
+  for (let i = 0; i < 4; i++) {
+    assert.equal((await s.ask()).status, 200);
+    await sleep(1100);
+  }
+  await s.daemon.addService(notesFile(s.sandbox.origin, { id: 'other' }), { id: 'other' });
+  await sleep(300);
+  const tokens = Object.fromEntries((await s.sandbox.tokens('notes'))
+    .filter((one) => /access|refresh/.test(one.kind)).map((one, i) => [`${one.kind} ${i}`, one.token]));
+  assert.ok(Object.keys(tokens).length >= 4, JSON.stringify(tokens));
+  const secrets = { ...tokens, 'client secret': clientSecret };
+  const children = s.daemon.children();
+  const core = memoryOf(children.core);
+  assert.ok(leaks({ service: 'authorize_url: ' }, core).length > 0, 'the search does see core\'s memory');
+  assert.deepEqual(leaks(secrets, core), []);
+  for (const role of ['gate', 'keeper', 'courier']) assert.deepEqual(leaks(secrets, memoryOf(children[role])), [], role);
 });
