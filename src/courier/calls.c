@@ -13,9 +13,13 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/wiped.h"
 #include "courier/cut.h"
+#include "courier/foreign.h"
 #include "courier/kept.h"
 #include "courier/place.h"
+#include "courier/scrub.h"
+#include "courier/streams.h"
 #include "crypto/crypto.h"
 #include "httpc/httpc.h"
 #include "sys/channel.h"
@@ -24,6 +28,7 @@ struct calls {
 	struct loop *loop;
 	struct httpc *httpc;
 	struct channel *core;
+	struct streams *streams;
 	const struct guard *guard;
 	struct capsule_receiver in;
 	struct capsule_sender out;
@@ -41,6 +46,15 @@ struct job {
 	struct id attempt;
 	size_t promised;
 	struct buf *cuts;
+	struct scrub scrub;
+	struct httpc_transfer *transfer;
+	uint64_t number;       /* of the stream; 0: the answer goes to core */
+	struct stream *stream; /* NULL: none, or it was lost */
+	bool hold;	       /* 401 goes to core */
+	bool streamed;	       /* the head has gone to gate */
+	bool cancelled, unusable;
+	uint16_t status;
+	struct buf *shown; /* of a streamed answer, what core sees of its headers */
 	char host[GUARD_HOST_MAX];
 	uint16_t port;
 };
@@ -89,6 +103,7 @@ enum err calls_new(struct loop *loop, const struct calls_options *options, struc
 	calls->guard = options->guard;
 	capsule_receiver_init(&calls->in, options->key, CAPSULE_OUT);
 	capsule_sender_init(&calls->out, options->key, CAPSULE_IN);
+	TRY(streams_new(loop, &calls->streams));
 	TRY(httpc_new(loop, &http, &calls->httpc));
 	*ret = take(calls);
 	return OK;
@@ -102,6 +117,9 @@ static void job_free(struct job **jobp)
 		return;
 	*jobp = NULL;
 	buf_free(&job->cuts);
+	buf_free(&job->shown);
+	scrub_done(&job->scrub);
+	stream_leave(&job->stream, false);
 	free(job);
 }
 
@@ -117,6 +135,7 @@ void calls_free(struct calls **callsp)
 		next = job->next;
 		job_free(&job);
 	}
+	streams_free(&calls->streams);
 	channel_free(&calls->core);
 	kept_done(&calls->kept);
 	free(calls);
@@ -143,8 +162,14 @@ enum err calls_core(struct calls *calls, int fd)
 	return OK;
 }
 
+enum err calls_gate(struct calls *calls, int fd)
+{
+	return streams_gate(calls->streams, fd);
+}
+
 void calls_flush(struct calls *calls)
 {
+	streams_flush(calls->streams);
 	if (calls->core != NULL)
 		channel_flush(calls->core);
 }
@@ -209,6 +234,30 @@ static void tell_outcome(struct job *job, enum courier_outcome outcome, uint16_t
 	tell(job, &answer);
 }
 
+/* Of a stream: gate has, or had, the answer itself. */
+static void tell_stream(struct job *job, const struct httpc_response *response)
+{
+	const bool whole = response->outcome == HTTPC_ANSWERED;
+	const struct ipc_courier_answer answer = {
+		.outcome = (uint8_t)(whole	      ? COURIER_ANSWERED
+				     : job->cancelled ? COURIER_CANCELLED
+						      : COURIER_UNKNOWN),
+		.status = job->status,
+		.duration_us = response->duration_us,
+		.bytes = response->body_bytes,
+		.headers = buf_bytes(job->shown),
+	};
+
+	if (job->stream != NULL) {
+		struct dynbuf *out = stream_piece(job->stream);
+		if (out != NULL)
+			scrub_rest(&job->scrub, out);
+		stream_sent(job->stream);
+	}
+	stream_leave(&job->stream, whole);
+	tell(job, &answer);
+}
+
 /* Text of an answer to a call with cuts that may go to core, or UNUSABLE. Nothing of an error page
  * that cannot be cut is shown, but that it is an error. */
 static enum courier_outcome cut_out(struct job *job, const struct httpc_response *response,
@@ -234,7 +283,7 @@ static enum courier_outcome cut_out(struct job *job, const struct httpc_response
 	return dynbuf_err(capsule) == OK ? COURIER_ANSWERED : COURIER_UNUSABLE;
 }
 
-static void show_headers(const struct httpc_response *response, struct dynbuf *out)
+static void show_headers(struct job *job, const struct httpc_response *response, struct dynbuf *out)
 {
 	for (size_t i = 0; i < response->header_count; i++) {
 		const struct httpc_header *header = &response->headers[i];
@@ -242,36 +291,43 @@ static void show_headers(const struct httpc_response *response, struct dynbuf *o
 			if (bytes_is(header->name, shown[k]) && header->value.n <= IPC_TARGET_MAX)
 				ipc_headers_add(out, shown[k], header->value);
 	}
+	scrub_mask(&job->scrub, out->p, out->n);
 }
 
 static void tell_answer(struct job *job, const struct httpc_response *response)
 {
-	struct dynbuf headers, capsule;
+	struct dynbuf headers, capsule, body;
 	struct cut cut = { 0 };
 	struct ipc_courier_answer answer = { .attempt = job->attempt,
 					     .outcome = COURIER_ANSWERED,
 					     .status = (uint16_t)response->status,
 					     .duration_us = response->duration_us,
-					     .body = response->body };
+					     .bytes = response->body.n };
 
 	dynbuf_init(&headers, IPC_HEADERS_MAX);
 	dynbuf_init(&capsule, IPC_CAPSULE_MAX);
-	show_headers(response, &headers);
+	dynbuf_init(&body, IPC_ANSWER_MAX);
+	show_headers(job, response, &headers);
 	if (job->cuts->n > 0) {
 		answer.outcome = (uint8_t)cut_out(job, response, &cut, &capsule);
 		answer.body = dynbuf_view(&cut.body);
 		answer.found = cut.found;
 		answer.capsule = dynbuf_view(&capsule);
+	} else if (job->number == 0) {
+		wiped_put(&body, response->body);
+		scrub_mask(&job->scrub, body.p, body.n);
+		answer.body = dynbuf_view(&body);
 	}
 	answer.headers = dynbuf_view(&headers);
 	if (answer.outcome != COURIER_ANSWERED || dynbuf_err(&headers) != OK ||
-	    cut_remains(&cut, answer.headers))
+	    dynbuf_err(&body) != OK || cut_remains(&cut, answer.headers))
 		tell_outcome(job, COURIER_UNUSABLE, answer.status, answer.duration_us);
 	else
 		tell(job, &answer);
 	cut_done(&cut);
 	dynbuf_done(&headers);
 	dynbuf_done(&capsule);
+	wiped_done(&body);
 }
 
 static void on_done(void *ctx, const struct httpc_response *response)
@@ -284,14 +340,92 @@ static void on_done(void *ctx, const struct httpc_response *response)
 	struct job *job = ctx;
 
 	unlink_job(job);
-	if (response->outcome == HTTPC_ANSWERED) {
+	if (job->streamed) {
+		tell_stream(job, response);
+	} else if (job->unusable) {
+		tell_outcome(job, COURIER_UNUSABLE, job->status, response->duration_us);
+	} else if (response->outcome == HTTPC_ANSWERED) {
 		tell_answer(job, response);
 	} else {
 		log_info("a call to %s failed: %s", job->host, response->why);
-		tell_outcome(job, outcomes[response->outcome], 0, response->duration_us);
+		tell_outcome(job,
+			     job->cancelled && response->outcome == HTTPC_UNKNOWN
+				     ? COURIER_CANCELLED
+				     : outcomes[response->outcome],
+			     0, response->duration_us);
 	}
 	job_free(&job);
 }
+
+static bool on_stream_head(void *ctx, const struct httpc_response *response, uint64_t length)
+{
+	struct job *job = ctx;
+	struct dynbuf lines, shown_lines;
+
+	job->status = (uint16_t)response->status;
+	if ((job->hold && response->status == 401) || job->stream == NULL)
+		return false;
+	dynbuf_init(&lines, IPC_HEADERS_MAX);
+	dynbuf_init(&shown_lines, IPC_HEADERS_MAX);
+	enum err err = foreign_headers(response, &lines);
+	show_headers(job, response, &shown_lines);
+	if (err == OK)
+		err = dynbuf_err(&shown_lines);
+	if (err == OK)
+		err = buf_dup(dynbuf_view(&shown_lines), &job->shown);
+	if (err == OK) {
+		scrub_mask(&job->scrub, lines.p, lines.n);
+		stream_head(job->stream, job->status, length, dynbuf_view(&lines));
+		job->streamed = true;
+	}
+	job->unusable = err != OK;
+	dynbuf_done(&lines);
+	dynbuf_done(&shown_lines);
+	return job->streamed;
+}
+
+static bool on_stream_piece(void *ctx, struct bytes piece)
+{
+	struct job *job = ctx;
+	struct dynbuf *out;
+
+	if (job->stream == NULL)
+		return true; /* it is being cancelled */
+	if (!stream_takes(job->stream))
+		return false;
+	out = stream_piece(job->stream);
+	if (out != NULL)
+		scrub_piece(&job->scrub, piece, out);
+	stream_sent(job->stream);
+	return true;
+}
+
+static long on_stream_upload(void *ctx, uint8_t *to, size_t max)
+{
+	struct job *job = ctx;
+
+	return job->stream == NULL ? HTTPC_UPLOAD_BROKEN : stream_upload(job->stream, to, max);
+}
+
+static void on_stream_room(void *ctx)
+{
+	const struct job *job = ctx;
+
+	if (job->transfer != NULL)
+		httpc_go_on(job->transfer);
+}
+
+static void on_stream_lost(void *ctx)
+{
+	struct job *job = ctx;
+
+	job->stream = NULL;
+	job->cancelled = true;
+	if (job->transfer != NULL)
+		httpc_cancel(job->transfer);
+}
+
+static const struct stream_fns stream_fns = { on_stream_room, on_stream_lost };
 
 static bool on_address(void *ctx, const struct sockaddr *address)
 {
@@ -341,20 +475,33 @@ static enum err open_capsule(struct calls *calls, const struct ipc_courier_call 
 static enum err send_call(struct job *job, const struct ipc_courier_call *call,
 			  const struct placed *placed)
 {
+	const struct httpc_stream stream = {
+		.head = on_stream_head,
+		.piece = on_stream_piece,
+		.upload = call->upload != 0 ? on_stream_upload : NULL,
+		.upload_length = call->upload_bytes,
+	};
+	const bool streams = call->stream != 0;
+	const unsigned total = streams ? CALLS_STREAM_MAX_MS : CALLS_TIMEOUT_MAX_MS;
 	const struct httpc_request request = {
 		.method = http_method_name(call->method),
 		.url = call->url,
 		.headers = placed->headers,
 		.header_count = placed->header_count,
 		.body = placed->body,
-		.total_ms = call->timeout_ms < CALLS_TIMEOUT_MAX_MS ? call->timeout_ms
-								    : CALLS_TIMEOUT_MAX_MS,
+		.total_ms = call->timeout_ms < total ? call->timeout_ms : total,
+		.first_ms = streams ? CALLS_FIRST_MS : 0,
+		.idle_ms = streams ? CALLS_IDLE_MS : 0,
+		.stream = streams ? &stream : NULL,
 		.answer_max = call->answer_max < IPC_ANSWER_MAX ? call->answer_max : IPC_ANSWER_MAX,
 	};
 
 	if (request.method == NULL)
 		return ERR_MALFORMED;
-	return httpc_begin(job->calls->httpc, &request, on_address, on_done, job);
+	if (streams)
+		TRY(stream_join(job->calls->streams, call->stream, call->upload != 0, &stream_fns,
+				job, &job->stream));
+	return httpc_open(job->calls->httpc, &request, on_address, on_done, job, &job->transfer);
 }
 
 static enum err with_secrets(struct job *job, const struct ipc_courier_call *call,
@@ -364,6 +511,8 @@ static enum err with_secrets(struct job *job, const struct ipc_courier_call *cal
 	struct placed placed = { 0 };
 	enum err err = open_capsule(job->calls, call, uri, &capsule);
 
+	if (err == OK)
+		err = scrub_init(&capsule, &job->scrub);
 	if (err == OK)
 		err = place_secrets(call, &capsule, &placed);
 	if (err == OK)
@@ -382,6 +531,12 @@ static enum err job_begin(struct job *job, const struct ipc_courier_call *call)
 	TRY(guard_url(calls->guard, &uri));
 	TRY(bytes_str(uri.host, job->host, sizeof job->host));
 	job->port = uri.port;
+	job->number = call->stream;
+	job->hold = call->hold != 0;
+	if (call->stream != 0 && (call->cuts.n > 0 || !id_none(call->attempt)))
+		return ERR_MALFORMED; /* what is cut, or kept, is held whole */
+	if (call->upload != 0 && (call->stream == 0 || call->body.n > 0))
+		return ERR_MALFORMED;
 	if (call->cuts.n > 0)
 		TRY(cut_check(call->cuts));
 	TRY(buf_dup(call->cuts, &job->cuts));
@@ -456,11 +611,17 @@ static void take_call(struct calls *calls, uint64_t frame_id, const struct ipc_c
 static enum err take_frame(struct calls *calls, const struct frame *frame)
 {
 	struct ipc_courier_call call;
+	struct ipc_courier_cancel cancel;
 	struct ipc_courier_ack ack;
 
 	if (frame->type == IPC_TYPE_courier_ack) {
 		TRY(ipc_courier_ack_decode(frame->payload, &ack));
 		kept_drop(&calls->kept, &ack.attempt);
+		return OK;
+	}
+	if (frame->type == IPC_TYPE_courier_cancel) {
+		TRY(ipc_courier_cancel_decode(frame->payload, &cancel));
+		streams_drop(calls->streams, cancel.stream);
 		return OK;
 	}
 	if (frame->type != IPC_TYPE_courier_call)

@@ -18,6 +18,9 @@ enum {
 	CALLS_PROMISED_MAX = 256 * 1024 * 1024, /* bytes of answers under way */
 	CALLS_QUEUE_MAX = 1024 * 1024 * 1024,	/* never reached: promised and kept are half */
 	CALLS_TIMEOUT_MAX_MS = 300 * 1000,
+	CALLS_STREAM_MAX_MS = 6 * 3600 * 1000, /* as long as it moves */
+	CALLS_FIRST_MS = 120 * 1000,	       /* until the answer of a stream begins */
+	CALLS_IDLE_MS = 60 * 1000,
 };
 
 struct calls;
@@ -35,6 +38,8 @@ void calls_free(struct calls **callsp);
 /* Takes over the stream to core, in place of the last one; what is kept is sent again.
  * FAULT_NOMEM, FAULT_SYSTEM. */
 must_check enum err calls_core(struct calls *calls, int fd);
+/* Takes over the channel to gate, for bodies that come in pieces. FAULT_NOMEM, FAULT_SYSTEM. */
+must_check enum err calls_gate(struct calls *calls, int fd);
 /* Sends what the last turn has answered. */
 void calls_flush(struct calls *calls);
 /* Calls under way, and bytes that core has not taken yet. */

@@ -142,6 +142,8 @@ static enum err take_hand(struct courier *courier, struct bytes payload, int fd)
 	struct ipc_hand hand;
 
 	TRY(ipc_hand_decode(payload, &hand));
+	if (hand.what == HANDED_GATE && fd >= 0)
+		return calls_gate(courier->calls, fd);
 	if (hand.what != HANDED_CORE || fd < 0)
 		return ERR_MALFORMED;
 	TRY(calls_core(courier->calls, fd));

@@ -150,7 +150,8 @@ static enum err take_answer_line(struct fields *f, struct bytes text)
 	return fields_add(f, name, line.value);
 }
 
-enum when { ALWAYS, FOR_HTML, NOT_FOR_HTML, OVER_TLS };
+enum kind { OUR_TEXT, OUR_HTML, FOREIGN };
+enum when { ALWAYS, FOR_HTML, NOT_FOR_HTML, FOR_FOREIGN, OVER_TLS };
 
 /* What every answer has unless core has set it (reference: OWASP secure headers). */
 static const struct {
@@ -165,9 +166,13 @@ static const struct {
 	  "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 	  FOR_HTML },
 	{ "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'", NOT_FOR_HTML },
+	{ "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox",
+	  FOR_FOREIGN },
 	{ "X-Frame-Options", "DENY", FOR_HTML },
+	{ "X-Frame-Options", "DENY", FOR_FOREIGN },
 	{ "Cross-Origin-Opener-Policy", "same-origin", FOR_HTML },
 	{ "Cross-Origin-Resource-Policy", "same-origin", FOR_HTML },
+	{ "Cross-Origin-Resource-Policy", "same-origin", FOR_FOREIGN },
 	{ "Strict-Transport-Security", "max-age=31536000", OVER_TLS },
 };
 
@@ -179,22 +184,24 @@ static bool is_html(const struct fields *f)
 	return false;
 }
 
-static bool applies(enum when when, bool html, bool secure)
+static bool applies(enum when when, enum kind kind, bool secure)
 {
 	switch (when) {
 	case ALWAYS:
 		return true;
 	case FOR_HTML:
-		return html;
+		return kind == OUR_HTML;
 	case NOT_FOR_HTML:
-		return !html;
+		return kind == OUR_TEXT;
+	case FOR_FOREIGN:
+		return kind == FOREIGN;
 	case OVER_TLS:
 		return secure;
 	}
 	return true;
 }
 
-enum err fields_for_answer(struct bytes headers, bool secure, struct fields *ret)
+static enum err take_lines(struct bytes headers, struct fields *ret)
 {
 	struct bytes line;
 	enum err err;
@@ -202,11 +209,25 @@ enum err fields_for_answer(struct bytes headers, bool secure, struct fields *ret
 	ret->n = ret->names_n = 0;
 	while ((err = ipc_list_next(&headers, &line)) == OK)
 		TRY(take_answer_line(ret, line));
-	if (err != ERR_NOT_FOUND)
-		return err;
-	const bool html = is_html(ret);
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
+static enum err add_standing(enum kind kind, bool secure, struct fields *ret)
+{
 	for (size_t i = 0; i < ARRAY_LEN(standing); i++)
-		if (applies(standing[i].when, html, secure) && !has(ret, standing[i].name))
+		if (applies(standing[i].when, kind, secure) && !has(ret, standing[i].name))
 			TRY(fields_add(ret, standing[i].name, str(standing[i].value)));
 	return OK;
+}
+
+enum err fields_for_answer(struct bytes headers, bool secure, struct fields *ret)
+{
+	TRY(take_lines(headers, ret));
+	return add_standing(is_html(ret) ? OUR_HTML : OUR_TEXT, secure, ret);
+}
+
+enum err fields_for_foreign(struct bytes headers, bool secure, struct fields *ret)
+{
+	TRY(take_lines(headers, ret));
+	return add_standing(FOREIGN, secure, ret);
 }

@@ -30,3 +30,5 @@ struct fields {
  * ERR_MALFORMED (a bad list, a line that is httpd's own, a name or value that is none),
  * ERR_TOO_LARGE. */
 must_check enum err fields_for_answer(struct bytes headers, bool secure, struct fields *ret);
+/* The same for an answer that somebody else wrote: whatever it is, nothing of it runs. */
+must_check enum err fields_for_foreign(struct bytes headers, bool secure, struct fields *ret);

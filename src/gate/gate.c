@@ -169,6 +169,8 @@ static enum err take_hand(struct gate *gate, struct bytes payload, int fd)
 		return ERR_MALFORMED;
 	if (hand.what == HANDED_LISTEN)
 		return take_listener(gate, fd);
+	if (hand.what == HANDED_COURIER)
+		return relay_courier(gate->relay, fd);
 	if (hand.what != HANDED_CORE)
 		return ERR_MALFORMED;
 	gate->has_core = true;

@@ -13,8 +13,13 @@
 struct bytes path_of(struct bytes target);
 
 /* Refuses "//", "." and ".." segments, backslash, bad percent sequences, and percent sequences of
- * NUL, control bytes, slash, backslash, percent, or of what needs none. ERR_MALFORMED. */
+ * NUL, control bytes, slash, backslash, percent, or of what needs none. Below /proxy/ a slash may
+ * be encoded, for others write their paths so; it separates like any other as far as dots go.
+ * ERR_MALFORMED. */
 must_check enum err path_check(struct bytes path);
+
+/* Whether requests for this path may go on to a provider. */
+bool path_proxied(struct bytes path);
 
 /* The @path has the segments of @pattern, in which "*" stands for one that is not empty. A slash at
  * the end makes no difference. */

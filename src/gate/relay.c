@@ -14,6 +14,7 @@
 #include "gate/outlet.h"
 #include "gate/path.h"
 #include "gate/splice.h"
+#include "gate/transit.h"
 #include "ipc/capsule.h"
 #include "sys/channel.h"
 
@@ -31,6 +32,7 @@ struct relay {
 	struct peer_trust trust;
 	struct map pending; /* id to httpd_request that has no answer yet */
 	struct outlets outlets;
+	struct transits transits;
 	uint64_t last_id;
 	struct dynbuf frame, lines, joined, sealed;
 	struct fields fields;
@@ -44,6 +46,13 @@ static const struct {
 	{ "/api/v1/services/*/client-secret", HTTP_PUT },
 };
 
+static void on_begun(void *ctx, uint64_t id)
+{
+	struct relay *relay = ctx;
+
+	(void)map_del(&relay->pending, id);
+}
+
 enum err relay_new(struct loop *loop, const struct relay_settings *settings, struct relay **ret)
 {
 	scoped(relay_free) struct relay *relay = calloc(1, sizeof *relay);
@@ -54,6 +63,7 @@ enum err relay_new(struct loop *loop, const struct relay_settings *settings, str
 	relay->trust = settings->trust;
 	map_init(&relay->pending, settings->in_flight_max);
 	TRY(outlets_init(&relay->outlets, loop, settings->in_flight_max));
+	transits_init(&relay->transits, loop, settings->in_flight_max, on_begun, relay);
 	dynbuf_init(&relay->frame, IPC_FRAME_MAX);
 	dynbuf_init(&relay->lines, IPC_HEADERS_MAX);
 	dynbuf_init(&relay->joined, JOINED_MAX);
@@ -75,6 +85,7 @@ void relay_free(struct relay **relayp)
 	secret_free(&relay->key);
 	map_done(&relay->pending);
 	outlets_done(&relay->outlets);
+	transits_done(&relay->transits);
 	dynbuf_done(&relay->frame);
 	dynbuf_done(&relay->lines);
 	dynbuf_done(&relay->joined);
@@ -219,6 +230,8 @@ static enum err send_request(struct relay *relay, struct httpd_request *request,
 	m->secure = peer.secure;
 	m->address = (struct bytes){ peer.address, PEER_LEN };
 	m->headers = dynbuf_view(&relay->lines);
+	m->more = !httpd_whole(request);
+	m->length = httpd_whole(request) ? m->body.n : httpd_length(request);
 
 	TRY(map_put(&relay->pending, id, request));
 	dynbuf_reset(&relay->frame);
@@ -276,9 +289,12 @@ void relay_gone(void *ctx, struct httpd_request *request)
 	struct relay *relay = ctx;
 	const uint64_t id = noted_id(request);
 	struct outlet *outlet = outlet_find(&relay->outlets, id);
+	struct transit *transit = transit_find(&relay->transits, id);
 	const struct ipc_http_gone m = {};
 
 	map_del(&relay->pending, id);
+	if (transit != NULL && !transit_gone(&relay->transits, transit))
+		return;
 	if (outlet != NULL)
 		outlet_forget(&relay->outlets, outlet);
 	dynbuf_reset(&relay->frame);
@@ -293,8 +309,11 @@ static void relay_room(void *ctx, struct httpd_request *request)
 	struct relay *relay = ctx;
 	const uint64_t id = noted_id(request);
 	struct outlet *outlet = outlet_find(&relay->outlets, id);
+	struct transit *transit = transit_find(&relay->transits, id);
 	const struct ipc_http_room m = {};
 
+	if (transit != NULL)
+		transit_room(&relay->transits, transit);
 	if (outlet == NULL || !outlet_room(outlet))
 		return;
 	dynbuf_reset(&relay->frame);
@@ -303,7 +322,21 @@ static void relay_room(void *ctx, struct httpd_request *request)
 		outlet->full = true; /* the next piece that leaves tries again */
 }
 
-const struct httpd_stream_fns relay_streams = { .room = relay_room };
+static bool relay_permit(void *ctx, const struct httpd_request *request)
+{
+	return path_proxied(path_of(httpd_target(request)));
+}
+
+static void relay_piece(void *ctx, struct httpd_request *request, struct bytes piece)
+{
+	struct relay *relay = ctx;
+	struct transit *transit = transit_find(&relay->transits, noted_id(request));
+
+	if (transit != NULL)
+		transit_piece(&relay->transits, transit, piece);
+}
+
+const struct httpd_stream_fns relay_streams = { relay_permit, relay_piece, relay_room };
 
 static enum err answer_body(struct relay *relay, const struct ipc_http_response *m,
 			    struct buf **ret)
@@ -339,6 +372,8 @@ static enum err take_response(struct relay *relay, uint64_t id, struct bytes pay
 
 	if (outlet != NULL)
 		outlet_end(&relay->outlets, outlet, false);
+	if (request != NULL && transit_find(&relay->transits, id) != NULL)
+		transit_drop(&relay->transits, transit_find(&relay->transits, id));
 	if (request == NULL)
 		return OK; /* its client has gone */
 	const enum err err = answer(relay, request, payload);
@@ -402,14 +437,31 @@ static enum err take_end(struct relay *relay, uint64_t id, struct bytes payload)
 	return OK;
 }
 
+static enum err take_stream(struct relay *relay, uint64_t id, struct bytes payload)
+{
+	struct httpd_request *request = map_find(&relay->pending, id);
+	struct ipc_http_stream m;
+
+	TRY(ipc_http_stream_decode(payload, &m));
+	if (request == NULL)
+		return OK; /* core hears of it: courier will not wait */
+	const struct transit_new new = { id, m.stream, request, noted_secure(request) };
+	const enum err err = transit_open(&relay->transits, &new);
+	if (err == OK)
+		return OK;
+	/* Core hears that nobody waits, and calls courier back. */
+	relay_gone(relay, request);
+	refuse(request, ERR_OVERLOADED);
+	return err;
+}
+
 static const struct {
 	uint8_t type;
 	enum err (*fn)(struct relay *relay, uint64_t id, struct bytes payload);
 } takes[] = {
-	{ IPC_TYPE_http_response, take_response },
-	{ IPC_TYPE_http_begin, take_begin },
-	{ IPC_TYPE_http_data, take_data },
-	{ IPC_TYPE_http_end, take_end },
+	{ IPC_TYPE_http_response, take_response }, { IPC_TYPE_http_begin, take_begin },
+	{ IPC_TYPE_http_data, take_data },	   { IPC_TYPE_http_end, take_end },
+	{ IPC_TYPE_http_stream, take_stream },
 };
 
 static enum err take_frame(struct relay *relay, struct bytes bytes)
@@ -441,8 +493,12 @@ static void core_lost(void *ctx)
 	channel_free(&relay->core);
 	if (relay->pending.n > 0)
 		log_warn("core is away; %zu requests are answered 503", relay->pending.n);
-	while ((request = map_next(&relay->pending, &at)) != NULL)
-		refuse(request, ERR_OVERLOADED);
+	while ((request = map_next(&relay->pending, &at)) != NULL) {
+		struct transit *transit = transit_find(&relay->transits, noted_id(request));
+		if (transit != NULL)
+			transit_drop(&relay->transits, transit);
+		refuse(request, transit != NULL ? ERR_UNCERTAIN : ERR_OVERLOADED);
+	}
 	map_done(&relay->pending);
 	map_init(&relay->pending, max);
 	outlets_break(&relay->outlets);
@@ -455,8 +511,14 @@ enum err relay_core(struct relay *relay, int fd)
 			   &relay->core);
 }
 
+enum err relay_courier(struct relay *relay, int fd)
+{
+	return transits_courier(&relay->transits, fd);
+}
+
 void relay_flush(struct relay *relay)
 {
+	transits_flush(&relay->transits);
 	if (relay->core != NULL)
 		channel_flush(relay->core);
 }

@@ -28,6 +28,8 @@ must_check enum err relay_new(struct loop *loop, const struct relay_settings *se
 void relay_free(struct relay **relayp);
 /* Takes over the stream to core; the one before it, if any, is given up. */
 must_check enum err relay_core(struct relay *relay, int fd);
+/* Likewise the one to courier, for bodies that come in pieces. */
+must_check enum err relay_courier(struct relay *relay, int fd);
 /* For httpd_new(). */
 void relay_request(void *ctx, struct httpd_request *request);
 void relay_gone(void *ctx, struct httpd_request *request);

@@ -31,6 +31,28 @@ static void a_path_has_one_spelling(void **state)
 		assert_int_equal(path_check(str(bad[i])), ERR_MALFORMED);
 }
 
+static void below_proxy_a_slash_may_be_encoded(void **state)
+{
+	static const char *const good[] = {
+		"/proxy/gitlab/projects/a%2Fb",
+		"/proxy/gitlab/projects/a%2fb%2Fc",
+		"/proxy/x/%2F",
+		"/proxy/x/a%2F..b",
+	};
+	static const char *const bad[] = {
+		"/proxy/x/a%2F..%2Fb", "/proxy/x/%2e%2e",      "/proxy/x/..%2Fb", "/proxy/x/a%2f..",
+		"/proxy/x/a%2F.",      "/proxy/x/a%252Fb",     "/proxy/x/a%5Cb",  "/proxy/x//b",
+		"/proxyx/a%2Fb",       "/api/v1/a%2Fproxy%2F", "/proxy/x/a%00",	  "/a/proxy/b%2Fc",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		assert_int_equal(path_check(str(good[i])), OK);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		assert_int_equal(path_check(str(bad[i])), ERR_MALFORMED);
+	assert_true(path_proxied(str("/proxy/x")));
+	assert_false(path_proxied(str("/proxyx")));
+}
+
 static void a_pattern_stands_for_whole_segments(void **state)
 {
 	static const char pattern[] = "/api/v1/services/*/client-secret";
@@ -181,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_path_has_one_spelling),
+		cmocka_unit_test(below_proxy_a_slash_may_be_encoded),
 		cmocka_unit_test(a_pattern_stands_for_whole_segments),
 		cmocka_unit_test(a_proxy_is_believed_only_where_it_is_trusted),
 		cmocka_unit_test(an_untrusted_neighbour_is_not_secure_by_its_own_word),

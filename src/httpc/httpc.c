@@ -238,12 +238,41 @@ static void end(struct httpc_transfer *transfer, enum httpc_outcome outcome)
 
 static void on_sent(struct httpc_transfer *transfer)
 {
-	deadline(transfer, clock_boot(), HTTPC_FIRST_BYTE_MS);
+	deadline(transfer, clock_boot(), transfer->first_ms);
 }
 
 static void on_heard(struct httpc_transfer *transfer)
 {
-	deadline(transfer, transfer->began, transfer->total_ms);
+	const bool idle = transfer->idle_ms != 0;
+
+	deadline(transfer, idle ? clock_boot() : transfer->began,
+		 idle ? transfer->idle_ms : transfer->total_ms);
+}
+
+/* Whoever waits for us has no other limit than the whole. */
+static void on_moved(struct httpc_transfer *transfer)
+{
+	if (transfer->preset != 0 || transfer->idle_ms == 0)
+		return;
+	if (transfer->full || transfer->starved)
+		deadline(transfer, transfer->began, transfer->total_ms);
+	else
+		deadline(transfer, clock_boot(),
+			 transfer->heard ? transfer->idle_ms : transfer->first_ms);
+}
+
+void httpc_go_on(struct httpc_transfer *transfer)
+{
+	if (!transfer->added || transfer->preset != 0 || (!transfer->full && !transfer->starved))
+		return;
+	transfer->full = transfer->starved = false;
+	on_moved(transfer);
+	(void)curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+}
+
+void httpc_cancel(struct httpc_transfer *transfer)
+{
+	end(transfer, transfer->sent ? HTTPC_UNKNOWN : HTTPC_UNREACHABLE);
 }
 
 static void on_addresses(void *ctx, const struct sockaddr_storage *found, size_t count)
@@ -282,8 +311,9 @@ static void start(struct httpc_transfer *transfer)
 		end(transfer, HTTPC_UNREACHABLE);
 }
 
-enum err httpc_begin(struct httpc *httpc, const struct httpc_request *request,
-		     httpc_permit_fn permit, httpc_done_fn done, void *ctx)
+enum err httpc_open(struct httpc *httpc, const struct httpc_request *request,
+		    httpc_permit_fn permit, httpc_done_fn done, void *ctx,
+		    struct httpc_transfer **ret)
 {
 	scoped(transfer_free) struct httpc_transfer *transfer = NULL;
 
@@ -296,14 +326,24 @@ enum err httpc_begin(struct httpc *httpc, const struct httpc_request *request,
 	transfer->ctx = ctx;
 	transfer->on_sent = on_sent;
 	transfer->on_heard = on_heard;
+	transfer->on_moved = on_moved;
 	TRY(loop_timer_new(httpc->loop, on_deadline, transfer, &transfer->timer));
 	transfer->next = httpc->transfers;
 	if (httpc->transfers != NULL)
 		httpc->transfers->prev = transfer;
 	httpc->transfers = transfer;
 	httpc->busy++;
+	*ret = transfer;
 	start(take(transfer));
 	return OK;
+}
+
+enum err httpc_begin(struct httpc *httpc, const struct httpc_request *request,
+		     httpc_permit_fn permit, httpc_done_fn done, void *ctx)
+{
+	struct httpc_transfer *transfer;
+
+	return httpc_open(httpc, request, permit, done, ctx, &transfer);
 }
 
 size_t httpc_busy(const struct httpc *httpc)

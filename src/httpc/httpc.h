@@ -30,8 +30,8 @@ enum {
 	HTTPC_HEAD_MAX = 16 * 1024,
 	HTTPC_HEADERS_MAX = 100,
 	HTTPC_TRANSFERS_MAX = 1024, /* under way or waiting for a connection */
-	HTTPC_CONNECTIONS_MAX = 256,
-	HTTPC_PER_HOST_MAX = 32,
+	HTTPC_CONNECTIONS_MAX = 512,
+	HTTPC_PER_HOST_MAX = 128,
 	HTTPC_CONNECT_MS = 3000, /* for the name, and again for connection and TLS */
 	HTTPC_FIRST_BYTE_MS = 10000,
 	HTTPC_TOTAL_MS = 20000, /* where the request names none */
@@ -49,6 +49,26 @@ struct httpc_header {
 	struct bytes name, value; /* in answers the name is in lower case */
 };
 
+struct httpc_response;
+
+#define HTTPC_LENGTH_UNKNOWN UINT64_MAX
+
+/* What upload() answers beside a number of bytes. */
+enum { HTTPC_UPLOAD_OVER = 0, HTTPC_UPLOAD_WAIT = -1, HTTPC_UPLOAD_BROKEN = -2 };
+
+/* Bodies in pieces. Called from inside the library: neither may begin, continue or end a transfer.
+ */
+struct httpc_stream {
+	/* The head of the answer, @length of the body if it was told. False: collect the body as
+	 * usual. A coded or malformed answer is not shown: it is unusable. */
+	bool (*head)(void *ctx, const struct httpc_response *head, uint64_t length);
+	/* The next bytes of the body. False: not taken, the transfer waits for httpc_go_on(). */
+	bool (*piece)(void *ctx, struct bytes piece);
+	/* NULL: the request has its whole body. Writes at most @max bytes of it at @to. */
+	long (*upload)(void *ctx, uint8_t *to, size_t max);
+	uint64_t upload_length;
+};
+
 struct httpc_request {
 	const char *method;
 	struct bytes url; /* as uri_parse() takes it */
@@ -56,8 +76,11 @@ struct httpc_request {
 	size_t header_count;
 	struct bytes body;
 	unsigned total_ms; /* 0: HTTPC_TOTAL_MS */
+	unsigned first_ms; /* until the answer begins; 0: HTTPC_FIRST_BYTE_MS */
+	unsigned idle_ms;  /* longest silence of a transfer that does not wait; 0: no such limit */
 	size_t answer_max;
-	const char *ca_file; /* httpc_once(): NULL means the system's authorities */
+	const struct httpc_stream *stream; /* NULL: the whole answer is collected */
+	const char *ca_file;		   /* httpc_once(): NULL means the system's authorities */
 };
 
 struct httpc_response {
@@ -67,7 +90,8 @@ struct httpc_response {
 	const struct httpc_header *headers;
 	size_t header_count;
 	struct bytes body;
-	const char *why; /* a fixed sentence when not answered; never the provider's words */
+	uint64_t body_bytes; /* received, also of a streamed body */
+	const char *why;     /* a fixed sentence when not answered; never the provider's words */
 };
 
 /* p = NULL if absent. @name in lower case. */
@@ -101,6 +125,14 @@ void httpc_free(struct httpc **httpcp);
  * @permit and @done get @ctx. ERR_MALFORMED (method, URL or header), ERR_OVERLOADED. */
 must_check enum err httpc_begin(struct httpc *httpc, const struct httpc_request *request,
 				httpc_permit_fn permit, httpc_done_fn done, void *ctx);
+/* The same, for one that is to be influenced later: *@ret is there until @done is called. */
+must_check enum err httpc_open(struct httpc *httpc, const struct httpc_request *request,
+			       httpc_permit_fn permit, httpc_done_fn done, void *ctx,
+			       struct httpc_transfer **ret);
+/* What waited for room or for bytes goes on; may call piece and upload at once. */
+void httpc_go_on(struct httpc_transfer *transfer);
+/* Ends it on the loop's next turn; @done says how far it had come. */
+void httpc_cancel(struct httpc_transfer *transfer);
 /* Transfers that have not called back yet. */
 size_t httpc_busy(const struct httpc *httpc);
 

@@ -112,6 +112,8 @@ static enum err set_headers(struct httpc_transfer *t, const struct httpc_request
 	}
 	if (!typed)
 		TRY(no_header("Content-Type:", &t->headers));
+	if (t->stream.head != NULL)
+		TRY(no_header("Accept-Encoding: identity", &t->headers));
 	TRY(no_header("Expect:", &t->headers));
 	return curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK ? OK
 										     : FAULT_BUG;
@@ -152,21 +154,54 @@ static enum err set_url(struct httpc_transfer *t, struct bytes text)
 	return err;
 }
 
+static size_t on_upload(char *to, size_t size, size_t n, void *ctx)
+{
+	struct httpc_transfer *t = ctx;
+	const long got = t->stream.upload(t->ctx, (uint8_t *)to, size * n);
+
+	t->starved = got == HTTPC_UPLOAD_WAIT;
+	if (t->on_moved != NULL)
+		t->on_moved(t);
+	if (got == HTTPC_UPLOAD_WAIT)
+		return CURL_READFUNC_PAUSE;
+	return got == HTTPC_UPLOAD_BROKEN ? CURL_READFUNC_ABORT : (size_t)got;
+}
+
+static enum err set_upload(struct httpc_transfer *t)
+{
+	const bool known = t->stream.upload_length != HTTPC_LENGTH_UNKNOWN;
+	CURLcode code = CURLE_OK;
+
+	code |= curl_easy_setopt(t->easy, CURLOPT_UPLOAD, 1L);
+	code |= curl_easy_setopt(t->easy, CURLOPT_INFILESIZE_LARGE,
+				 known ? (curl_off_t)t->stream.upload_length : -1);
+	code |= curl_easy_setopt(t->easy, CURLOPT_READFUNCTION, on_upload);
+	code |= curl_easy_setopt(t->easy, CURLOPT_READDATA, t);
+	return code == CURLE_OK ? OK : FAULT_NOMEM;
+}
+
+static enum err set_body(struct httpc_transfer *t, struct bytes from)
+{
+	CURLcode code = CURLE_OK;
+
+	dynbuf_init(&t->request, REQUEST_BODY_MAX);
+	wiped_put(&t->request, from);
+	TRY(dynbuf_err(&t->request) == OK ? OK : ERR_MALFORMED);
+	const void *body = t->request.n > 0 ? (const void *)t->request.p : "";
+	code |= curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
+	code |= curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->request.n);
+	code |= curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, body);
+	return code == CURLE_OK ? OK : FAULT_NOMEM;
+}
+
 static enum err set_method(struct httpc_transfer *t, const struct httpc_request *request)
 {
 	CURLcode code = CURLE_OK;
-	const bool bodied = request->body.n > 0 || request->method[0] == 'P';
 
-	if (bodied) {
-		dynbuf_init(&t->request, REQUEST_BODY_MAX);
-		wiped_put(&t->request, request->body);
-		TRY(dynbuf_err(&t->request) == OK ? OK : ERR_MALFORMED);
-		const void *body = t->request.n > 0 ? (const void *)t->request.p : "";
-		code |= curl_easy_setopt(t->easy, CURLOPT_POST, 1L);
-		code |= curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-					 (curl_off_t)t->request.n);
-		code |= curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, body);
-	}
+	if (t->stream.upload != NULL)
+		TRY(set_upload(t));
+	else if (request->body.n > 0 || request->method[0] == 'P')
+		TRY(set_body(t, request->body));
 	if (strcmp(request->method, "HEAD") == 0)
 		code |= curl_easy_setopt(t->easy, CURLOPT_NOBODY, 1L);
 	else
@@ -174,6 +209,38 @@ static enum err set_method(struct httpc_transfer *t, const struct httpc_request 
 	const long once = method_safe(request->method) ? 0 : 1;
 	code |= curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, once);
 	return code == CURLE_OK ? OK : FAULT_NOMEM;
+}
+
+static bool split_head(struct httpc_transfer *t);
+static bool coded(const struct httpc_response *response);
+
+/* Of the request as it was sent: what a HEAD or a 304 tells is not a length of this body. */
+static uint64_t told_length(struct httpc_transfer *t)
+{
+	curl_off_t length = -1;
+
+	(void)curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	return length < 0 ? HTTPC_LENGTH_UNKNOWN : (uint64_t)length;
+}
+
+/* The head of the answer itself, not of an interim one, is whole. */
+static bool show_head(struct httpc_transfer *t)
+{
+	struct httpc_response response = { .outcome = HTTPC_ANSWERED };
+	long status = 0;
+
+	(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (t->stream.head == NULL || status < 200)
+		return true;
+	if (!split_head(t))
+		return false;
+	response.status = (int)status;
+	response.headers = t->found;
+	response.header_count = t->found_count;
+	if (coded(&response))
+		return false;
+	t->streaming = t->stream.head(t->ctx, &response, told_length(t));
+	return true;
 }
 
 static size_t on_head(char *p, size_t size, size_t n, void *ctx)
@@ -198,6 +265,10 @@ static size_t on_head(char *p, size_t size, size_t n, void *ctx)
 		t->head_done = false;
 	} else if (line.n == 0) {
 		t->head_done = true;
+		if (!show_head(t)) {
+			t->broken = true;
+			return 0;
+		}
 	} else {
 		wiped_put(&t->head, line);
 		dynbuf_u8(&t->head, '\n');
@@ -208,14 +279,25 @@ static size_t on_head(char *p, size_t size, size_t n, void *ctx)
 static size_t on_body(char *p, size_t size, size_t n, void *ctx)
 {
 	struct httpc_transfer *t = ctx;
+	const struct bytes piece = { (const uint8_t *)p, size * n };
 
 	t->body_begun = true;
-	wiped_put(&t->body, (struct bytes){ (const uint8_t *)p, size * n });
+	if (t->streaming) {
+		t->full = !t->stream.piece(t->ctx, piece);
+		if (t->on_moved != NULL)
+			t->on_moved(t);
+		if (t->full)
+			return CURL_WRITEFUNC_PAUSE;
+		t->body_bytes += piece.n;
+		return piece.n;
+	}
+	t->body_bytes += piece.n;
+	wiped_put(&t->body, piece);
 	if (dynbuf_err(&t->body) != OK) {
 		t->broken = true;
 		return 0;
 	}
-	return size * n;
+	return piece.n;
 }
 
 /* Connected, TLS done, nothing of the request sent: from here on it may have arrived. */
@@ -282,6 +364,10 @@ enum err transfer_new(const struct httpc_request *request, struct httpc_transfer
 		return FAULT_NOMEM;
 	t->began = clock_boot();
 	t->total_ms = request->total_ms == 0 ? HTTPC_TOTAL_MS : request->total_ms;
+	t->first_ms = request->first_ms == 0 ? HTTPC_FIRST_BYTE_MS : request->first_ms;
+	t->idle_ms = request->idle_ms;
+	if (request->stream != NULL)
+		t->stream = *request->stream;
 	dynbuf_init(&t->head, 2 * HTTPC_HEAD_MAX);
 	dynbuf_init(&t->body, request->answer_max);
 	t->easy = curl_easy_init();
@@ -431,12 +517,13 @@ void transfer_response(struct httpc_transfer *t, enum httpc_outcome outcome,
 		[HTTPC_UNKNOWN] = "the connection ended before the whole answer came",
 		[HTTPC_UNUSABLE] = "the answer breaks the limits or HTTP itself",
 	};
-	struct httpc_response response = { .duration_us = clock_boot() - t->began };
+	struct httpc_response response = { .duration_us = clock_boot() - t->began,
+					   .body_bytes = t->body_bytes };
 	long status = 0;
 
 	if (outcome == HTTPC_ANSWERED) {
 		(void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
-		if (!split_head(t) || status < 100 || status > 999)
+		if ((t->stream.head == NULL && !split_head(t)) || status < 100 || status > 999)
 			outcome = HTTPC_UNUSABLE;
 		response.headers = t->found;
 		response.header_count = t->found_count;
@@ -444,7 +531,8 @@ void transfer_response(struct httpc_transfer *t, enum httpc_outcome outcome,
 		if (coded(&response))
 			outcome = HTTPC_UNUSABLE;
 	}
-	*ret = (struct httpc_response){ .duration_us = response.duration_us };
+	*ret = (struct httpc_response){ .duration_us = response.duration_us,
+					.body_bytes = response.body_bytes };
 	if (outcome == HTTPC_ANSWERED) {
 		*ret = response;
 		ret->status = (int)status;

@@ -25,7 +25,11 @@ struct httpc_transfer {
 	char host[TRANSFER_HOST_MAX];
 	uint16_t port;
 	usec_t began;
-	unsigned total_ms;
+	unsigned total_ms, first_ms, idle_ms;
+	struct httpc_stream stream; /* head NULL: none */
+	uint64_t body_bytes;
+	bool streaming;	    /* the answer's body goes to stream.piece */
+	bool full, starved; /* waits for room, for bytes to send */
 	bool head_done, body_begun, sent, heard, blocked, broken;
 	char why[CURL_ERROR_SIZE];
 
@@ -34,6 +38,7 @@ struct httpc_transfer {
 	void *ctx;
 	void (*on_sent)(struct httpc_transfer *transfer); /* NULL, or told before the first byte */
 	void (*on_heard)(struct httpc_transfer *transfer);
+	void (*on_moved)(struct httpc_transfer *transfer); /* bytes moved, or it waits for us */
 
 	/* httpc.c */
 	struct httpc *httpc;

@@ -71,6 +71,7 @@ struct httpd_request {
 	unsigned status;
 	void *mine;
 
+	uint64_t length; /* of the body as declared */
 	enum conn_part part;
 	bool owned;	/* the owner has it and will end it */
 	bool suspended; /* in the library */

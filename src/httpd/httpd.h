@@ -22,6 +22,8 @@
 #include "base/dynbuf.h"
 #include "sys/loop.h"
 
+#define HTTPD_LENGTH_UNKNOWN UINT64_MAX
+
 struct httpd;
 struct httpd_request;
 
@@ -87,6 +89,8 @@ struct bytes httpd_header(const struct httpd_request *request, const char *name)
 struct bytes httpd_body(const struct httpd_request *request);
 /* False: more of the body comes, in pieces, when the owner pulls. */
 bool httpd_whole(const struct httpd_request *request);
+/* Of the body as declared; HTTPD_LENGTH_UNKNOWN for one in chunks. */
+uint64_t httpd_length(const struct httpd_request *request);
 /* Asks for pieces until it is called with false; may be called from inside `piece`. While they are
  * asked for they must move 16 KiB a second. */
 void httpd_pull(struct httpd_request *request, bool on);
@@ -119,7 +123,6 @@ enum {
 	HTTPD_WAITING_MAX = 256 * 1024,	     /* what an owner should not exceed */
 	HTTPD_WAITING_END = 8 * 1024 * 1024, /* where the answer is broken off instead */
 };
-#define HTTPD_LENGTH_UNKNOWN UINT64_MAX
 
 /* Begins an answer; the request stays the owner's until httpd_end(), or until it is gone. @length
  * of the body in bytes where it is known: the answer then is of this length or is broken off.

@@ -176,6 +176,7 @@ static enum MHD_Result take_head(struct httpd_request *conn, const char *method,
 	const unsigned status = judge(conn, method, version, &head);
 	if (status != 0)
 		return refuse(conn, status);
+	conn->length = head.chunked ? HTTPD_LENGTH_UNKNOWN : head.length;
 	if (head.length > limits->body_max) {
 		conn->part = PART_HEAD;
 		return conn_give(conn);

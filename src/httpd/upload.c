@@ -23,6 +23,11 @@ bool httpd_whole(const struct httpd_request *request)
 	return request->part == PART_ALL;
 }
 
+uint64_t httpd_length(const struct httpd_request *request)
+{
+	return request->length;
+}
+
 void httpd_pull(struct httpd_request *request, bool on)
 {
 	if (request->part == PART_ALL || request->pulling == on || request->phase != CONN_OWNED)

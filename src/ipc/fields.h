@@ -97,6 +97,8 @@ enum {
 	BYTES(address, 16)                                                                         \
 	BYTES(target, IPC_TARGET_MAX)	/* path and query as sent */                               \
 	BYTES(headers, IPC_HEADERS_MAX) /* list of header; names in lower case */                  \
+	U8(more)    /* 1: the body is larger than may be held here; it can come in pieces */       \
+	U64(length) /* of the body; all ones: not known */                                         \
 	BYTES(body, IPC_BODY_MAX)                                                                  \
 	BYTES(capsule, IPC_CAPSULE_MAX) /* the body instead, sealed for keeper, on secret routes   \
 					 */
@@ -122,6 +124,10 @@ enum {
 
 #define IPC_HTTP_END(U8, U16, U32, U64, ID, HASH, BYTES)                                           \
 	U8(whole) /* 0: the client is shown that the answer broke off */
+
+/* The answer to this request comes from courier in pieces, under this number; a http_response
+ * instead, as long as it has not begun, is as good. */
+#define IPC_HTTP_STREAM(U8, U16, U32, U64, ID, HASH, BYTES) U64(stream)
 
 /* 256 KiB wait for the client: core should send no more until there is room again. */
 #define IPC_HTTP_FULL(U8, U16, U32, U64, ID, HASH, BYTES)
@@ -216,6 +222,10 @@ enum {
 	U8(body_kind) /* enum body_kind */                                                         \
 	U32(timeout_ms)                                                                            \
 	U32(answer_max)                                                                            \
+	U64(stream)	  /* not 0: the answer goes to gate in pieces, under this number */        \
+	U8(hold)	  /* of a stream, 1: an answer 401 goes to core instead */                 \
+	U8(upload)	  /* of a stream, 1: the body comes from gate in pieces */                 \
+	U64(upload_bytes) /* all ones: not known */                                                \
 	BYTES(url, IPC_TARGET_MAX)                                                                 \
 	BYTES(headers, IPC_HEADERS_MAX) /* list of header */                                       \
 	BYTES(body, IPC_BODY_MAX)                                                                  \
@@ -228,12 +238,36 @@ enum {
 	U8(outcome) /* enum courier_outcome */                                                     \
 	U16(status)                                                                                \
 	U64(duration_us)                                                                           \
+	U64(bytes) /* of the answer's body, also of one that went to gate */                       \
 	U32(found) /* bit n: the n-th cut was there and is in the capsule, in this order */        \
 	BYTES(headers, IPC_HEADERS_MAX)                                                            \
 	BYTES(body, IPC_ANSWER_MAX)                                                                \
 	BYTES(capsule, IPC_CAPSULE_MAX)
 
 #define IPC_COURIER_ACK(U8, U16, U32, U64, ID, HASH, BYTES) ID(attempt)
+
+/* The answer to this stream is not wanted any more; courier says how far it had come. */
+#define IPC_COURIER_CANCEL(U8, U16, U32, U64, ID, HASH, BYTES) U64(stream)
+
+/* gate and courier: the number of the stream is the id of the frame */
+
+/* gate waits for the answer of this stream, and takes so many bytes of its body. */
+#define IPC_STREAM_OPEN(U8, U16, U32, U64, ID, HASH, BYTES) U32(room)
+
+#define IPC_STREAM_HEAD(U8, U16, U32, U64, ID, HASH, BYTES)                                        \
+	U16(status)                                                                                \
+	U64(length)			/* of the body; all ones: not known */                     \
+	BYTES(headers, IPC_HEADERS_MAX) /* list of header */
+
+/* Of the answer's body, or of the request's. */
+#define IPC_STREAM_DATA(U8, U16, U32, U64, ID, HASH, BYTES) BYTES(bytes, IPC_PIECE_MAX)
+
+/* So many bytes more may be sent. */
+#define IPC_STREAM_ROOM(U8, U16, U32, U64, ID, HASH, BYTES) U32(room)
+
+/* The sender's side is at its end. */
+#define IPC_STREAM_END(U8, U16, U32, U64, ID, HASH, BYTES)                                         \
+	U8(whole) /* 0: it broke off, and the other side ends as well */
 
 /* parent and each child */
 
@@ -279,6 +313,7 @@ enum {
 	MESSAGE(0x15, http_end, IPC_HTTP_END, core, gate)                                          \
 	MESSAGE(0x16, http_full, IPC_HTTP_FULL, gate, core)                                        \
 	MESSAGE(0x17, http_room, IPC_HTTP_ROOM, gate, core)                                        \
+	MESSAGE(0x18, http_stream, IPC_HTTP_STREAM, core, gate)                                    \
 	MESSAGE(0x20, keeper_status, IPC_KEEPER_STATUS, core, keeper)                              \
 	MESSAGE(0x21, keeper_state, IPC_KEEPER_STATE, keeper, core)                                \
 	MESSAGE(0x22, keeper_keys, IPC_KEEPER_KEYS, keeper, core)                                  \
@@ -296,4 +331,10 @@ enum {
 	MESSAGE(0x2f, keeper_refused, IPC_KEEPER_REFUSED, keeper, core)                            \
 	MESSAGE(0x30, courier_call, IPC_COURIER_CALL, core, courier)                               \
 	MESSAGE(0x31, courier_answer, IPC_COURIER_ANSWER, courier, core)                           \
-	MESSAGE(0x32, courier_ack, IPC_COURIER_ACK, core, courier)
+	MESSAGE(0x32, courier_ack, IPC_COURIER_ACK, core, courier)                                 \
+	MESSAGE(0x33, courier_cancel, IPC_COURIER_CANCEL, core, courier)                           \
+	MESSAGE(0x40, stream_open, IPC_STREAM_OPEN, gate, courier)                                 \
+	MESSAGE(0x41, stream_head, IPC_STREAM_HEAD, courier, gate)                                 \
+	MESSAGE(0x42, stream_data, IPC_STREAM_DATA, either, either)                                \
+	MESSAGE(0x43, stream_room, IPC_STREAM_ROOM, either, either)                                \
+	MESSAGE(0x44, stream_end, IPC_STREAM_END, either, either)

@@ -52,6 +52,7 @@ enum courier_outcome {
 	COURIER_UNREACHABLE = 3, /* nothing was sent: no address, no connection, TLS failed */
 	COURIER_UNKNOWN = 4,	 /* something was sent, no whole answer came */
 	COURIER_UNUSABLE = 5,	 /* an answer came that breaks the limits or cannot be cut safely */
+	COURIER_CANCELLED = 6,	 /* sent; then the client or core did not want the rest */
 };
 
 enum http_method {
@@ -73,10 +74,10 @@ enum keeper_state { KEEPER_UNSEALED = 1, KEEPER_SEALED = 2, KEEPER_ROLLBACK = 3 
 /* A descriptor that parent hands to a child. */
 enum handed {
 	HANDED_LISTEN = 1,   /* gate: a listening socket */
-	HANDED_GATE = 2,     /* core: the stream to gate */
+	HANDED_GATE = 2,     /* core, courier: the stream to gate */
 	HANDED_CORE = 3,     /* gate, keeper, courier: the stream to core; a new one replaces it */
 	HANDED_KEEPER = 4,   /* core: the stream to keeper */
-	HANDED_COURIER = 5,  /* core: the stream to courier */
+	HANDED_COURIER = 5,  /* core, gate: the stream to courier */
 	HANDED_STATE = 6,    /* core: the state directory; keeper: the keys' directory */
 	HANDED_LOG = 7,	     /* keeper: the log's directory; core: the same, read-only */
 	HANDED_KEY_FILE = 8, /* keeper: the unseal key file, read-only */

@@ -140,15 +140,28 @@ static enum err connect_core(struct supervisor *s, struct child *other, enum han
 	return OK;
 }
 
+/* A new channel between gate and courier, for bodies. */
+static enum err connect_bodies(struct supervisor *s)
+{
+	int pair[2];
+
+	TRY(channel_pair(pair));
+	give_side(&s->children[ROLE_GATE], HANDED_COURIER, pair[0]);
+	give_side(&s->children[ROLE_COURIER], HANDED_GATE, pair[1]);
+	return OK;
+}
+
 static enum err give_gate(struct supervisor *s, struct child *gate)
 {
 	for (size_t i = 0; i < s->plan->listeners_n; i++)
 		TRY(hand(gate, HANDED_LISTEN, s->plan->listeners[i]));
+	TRY(connect_bodies(s));
 	return connect_core(s, gate, HANDED_GATE);
 }
 
 static enum err give_courier(struct supervisor *s, struct child *courier)
 {
+	TRY(connect_bodies(s));
 	return connect_core(s, courier, HANDED_COURIER);
 }
 
