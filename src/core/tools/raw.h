@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/* raw - a raw request taken apart: where it goes, its segments and its parameters. Inside tools
+ * only. */
+
+#include "core/tools/match.h"
+
+enum { RAW_SEGMENTS_MAX = 64, RAW_PARAMETERS_MAX = 100 };
+
+struct raw_segment {
+	struct bytes text; /* decoded */
+	bool slash;	   /* it held an encoded one */
+};
+
+struct raw_parameter {
+	struct bytes name, value; /* decoded */
+	bool used;		  /* by the tool that is being compared */
+};
+
+struct raw {
+	const struct tools_raw *from;
+	enum service_method method; /* HEAD is SERVICE_GET; 0: one that no tool has */
+	bool head;
+	struct bytes origin; /* one of the service's hosts, in the service's own spelling */
+	size_t segments_n;
+	struct raw_segment segments[RAW_SEGMENTS_MAX]; /* of the whole path, base included */
+	size_t parameters_n;
+	struct raw_parameter parameters[RAW_PARAMETERS_MAX];
+	struct dynbuf text;    /* owns what is decoded */
+	struct dynbuf *target; /* normalised, written here */
+};
+
+/* @target is the caller's, empty. Ends with raw_done(), also after a failure. Errors of
+ * tools_match(). */
+must_check enum err raw_read(const struct service *service, const struct tools_raw *from,
+			     struct dynbuf *target, struct raw *ret);
+void raw_done(struct raw *raw);
+/* Whether the content type is @want (lower case), without looking at its parameters. */
+bool raw_type_is(const struct tools_raw *raw, const char *want);
+/* application/json, or a type built on it. */
+bool raw_type_is_json(const struct tools_raw *raw);
+bool raw_is_utf8(struct bytes text);
