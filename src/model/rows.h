@@ -82,6 +82,19 @@ struct policy_row {
 	usec_t created;
 };
 
+/* What was spent from one limit: SPENT_PARTS + 1 numbers of 8 bytes, the newest part of the window
+ * first. */
+enum { SPENT_PARTS = 32 };
+
+struct counter_row {
+	struct id id, tenant; /* id: of the limit */
+	usec_t window;	      /* 0: without end, all in the first part */
+	uint64_t at;	      /* the newest part: times SPENT_PARTS, divided by the window */
+	usec_t ends;	      /* nothing of it counts from then on; 0: never */
+	struct bytes counts;
+	uint64_t rev;
+};
+
 struct binding_row {
 	struct id vault, tenant, connection;
 	struct bytes service, alias;

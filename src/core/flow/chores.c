@@ -13,7 +13,7 @@
 #include "core/flow/refresh.h"
 #include "core/flow/rewrap.h"
 
-enum { OUTBOX_EVERY_S = 5, REVOKE_EVERY_S = 5, KEEP_ALIVE_EVERY_S = 60 };
+enum { OUTBOX_EVERY_S = 5, REVOKE_EVERY_S = 5, KEEP_ALIVE_EVERY_S = 60, COUNTERS_EVERY_S = 60 };
 
 enum err chores_start(struct flow *flow)
 {
@@ -65,6 +65,8 @@ void chores_tick(struct flow *flow)
 					   flow);
 	if (err == OK)
 		err = intents_close(flow);
+	if (err == OK && every(flow, COUNTERS_EVERY_S))
+		err = store_spent_sweep(flow->store, flow->now);
 	rewrap_tick(flow);
 	if (err != OK)
 		log_warn("a chore failed: %s", err_row(err)->name);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/flow/ask.h"
+#include "core/flow/spend.h"
 #include "core/policy/policy.h"
 
 enum { LIFE_OF_ENDLESS_S = 600, TEXT_MAX = 2048 };
@@ -147,6 +148,7 @@ static void exchange_refuse(struct flow *flow, struct call *call, struct exchang
 static void exchange_run(struct flow *flow, struct call *call)
 {
 	struct exchange *x = call->mine;
+	const struct policy_use use = { .service = x->request.audience, .now = flow->now };
 	bool waits = false;
 	enum err err = exchange_decide(flow, call, x);
 
@@ -154,6 +156,8 @@ static void exchange_run(struct flow *flow, struct call *call)
 		err = permit_fresh(flow, call, &x->permit, exchange_run, &waits);
 	if (err == OK && waits)
 		return;
+	if (err == OK)
+		err = spend_limits(flow, &x->permit, &use);
 	if (err == OK) {
 		x->expires = x->permit.connection.expires;
 		err = stage_release(flow, call, x);

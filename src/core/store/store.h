@@ -121,6 +121,47 @@ must_check enum err store_policy_get(struct store *store, struct id tenant, stru
 must_check enum err store_policy_hash(struct store *store, struct id tenant, struct id vault,
 				      uint64_t version, uint8_t ret[static 32]);
 
+/* The one draft of a vault: adds or replaces, reads, forgets. row->version is that in force. */
+must_check enum err store_draft_put(struct store *store, const struct policy_row *row);
+must_check enum err store_draft_get(struct store *store, struct id tenant, struct id vault,
+				    struct policy_row *ret);
+must_check enum err store_draft_del(struct store *store, struct id tenant, struct id vault);
+
+/*
+ * Limits. What was spent is kept in parts of a 32nd of the window; a part counts until all of it is
+ * past, so no window of that length ever holds more than max. A clock that goes back is taken to
+ * stand still.
+ */
+struct store_spend {
+	struct id id;	      /* of the limit */
+	usec_t window;	      /* at least SPENT_PARTS; 0: without end */
+	uint64_t max, amount; /* amounts of more than INT64_MAX never fit */
+};
+
+enum { STORE_SPENDS_MAX = 32 };
+
+struct store_spends {
+	struct id tenant;
+	usec_t now;
+	size_t n;
+	const struct store_spend *at; /* each limit once */
+};
+
+struct store_overspent {
+	size_t which;
+	usec_t again; /* when it will fit; 0: never */
+};
+
+/* Spends from all of them or from none. ERR_RATE_LIMITED: @ret says which one has the least left;
+ * ERR_FORGED */
+must_check enum err store_spend(struct store *store, const struct store_spends *spends,
+				struct store_overspent *ret);
+/* What counts at @now. */
+must_check enum err store_spent(struct store *store, struct id tenant, struct id limit,
+				usec_t window, usec_t now, uint64_t *ret);
+/* Forgets some counters of which nothing counts any more. */
+must_check enum err store_spent_sweep(struct store *store, usec_t now);
+
 /* Adds or replaces the binding of (vault, service, alias); a new default takes it from the old. */
 must_check enum err store_binding_put(struct store *store, const struct binding_row *row);
 /* @alias empty: the default one. ERR_NOT_FOUND */

@@ -107,6 +107,21 @@ static const char *const migrations[] = {
 	" event BLOB NOT NULL PRIMARY KEY, record BLOB NOT NULL, mac BLOB NOT NULL"
 	") STRICT;"
 	"PRAGMA user_version = 2;",
+
+	"CREATE TABLE drafts("
+	" vault BLOB NOT NULL, tenant BLOB NOT NULL, version INTEGER NOT NULL, hash BLOB NOT NULL,"
+	" created INTEGER NOT NULL, mac BLOB NOT NULL, yaml TEXT NOT NULL,"
+	" PRIMARY KEY(tenant, vault),"
+	" FOREIGN KEY(tenant, vault) REFERENCES vaults(tenant, id)"
+	") STRICT;"
+	"CREATE TABLE counters("
+	" id BLOB NOT NULL, tenant BLOB NOT NULL REFERENCES tenants(id), rev INTEGER NOT NULL,"
+	" window INTEGER NOT NULL, at INTEGER NOT NULL, ends INTEGER NOT NULL, mac BLOB NOT NULL,"
+	" counts BLOB NOT NULL,"
+	" PRIMARY KEY(tenant, id)"
+	") STRICT;"
+	"CREATE INDEX counters_ends ON counters(ends) WHERE ends > 0;"
+	"PRAGMA user_version = 3;",
 };
 
 static const char *const statements[] = {

@@ -12,6 +12,8 @@ static const struct {
 	{ STATEMENT_all_services, &table_service },
 	{ STATEMENT_all_vaults, &table_vault },
 	{ STATEMENT_all_policies, &table_policy },
+	{ STATEMENT_all_drafts, &table_draft },
+	{ STATEMENT_all_counters, &table_counter },
 	{ STATEMENT_all_bindings, &table_binding },
 	{ STATEMENT_all_connections, &table_connection },
 	{ STATEMENT_all_tokens, &table_token },

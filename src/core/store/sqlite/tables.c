@@ -64,6 +64,16 @@ COLUMNS(policy_hash)
 TABLE(policy_hash, "policies", AT(vault), AT(tenant), -1)
 #undef ROW
 
+#define ROW policy_row
+COLUMNS(draft)
+TABLE(draft, "drafts", AT(vault), AT(tenant), -1)
+#undef ROW
+
+#define ROW counter_row
+COLUMNS(counter)
+TABLE(counter, "counters", AT(id), AT(tenant), AT(rev))
+#undef ROW
+
 #define ROW binding_row
 COLUMNS(binding)
 TABLE(binding, "bindings", AT(vault), AT(tenant), -1)

@@ -111,3 +111,26 @@ enum err store_binding_list(struct store *store, struct id tenant, struct id vau
 		TRY(fn(ctx, item->row));
 	return OK;
 }
+
+enum err store_draft_put(struct store *store, const struct policy_row *row)
+{
+	struct policy_row copy = *row;
+
+	sha256_one(copy.yaml, copy.hash);
+	return row_write(store, STATEMENT_draft_put, &table_draft, &copy, NULL);
+}
+
+enum err store_draft_get(struct store *store, struct id tenant, struct id vault,
+			 struct policy_row *ret)
+{
+	const struct arg args[] = { arg_id(&tenant), arg_id(&vault), { ARG_END } };
+
+	return row_find(store, STATEMENT_draft_get, &table_draft, args, ret, NULL);
+}
+
+enum err store_draft_del(struct store *store, struct id tenant, struct id vault)
+{
+	const struct arg args[] = { arg_id(&tenant), arg_id(&vault), { ARG_END } };
+
+	return row_exec(store, STATEMENT_draft_del, args);
+}
