@@ -178,6 +178,28 @@ enum cli_exit cmd_query(struct cli *cli, const char *name, const char *value, st
 	return CLI_DONE;
 }
 
+bool cmd_set(const struct cli *cli, json_t *body)
+{
+	const struct option_values *values = &cli->line->options[OPTION_SET];
+	json_t *variables = json_object();
+	char name[65];
+
+	for (size_t i = 0; i < values->n; i++) {
+		struct bytes value = str(values->v[i]);
+		const size_t before = value.n;
+		const struct bytes part = bytes_cut(&value, '=');
+		if (part.n == 0 || part.n == before || bytes_str(part, name, sizeof name) != OK) {
+			json_decref(variables);
+			return false;
+		}
+		json_object_set_new(variables, name, json_of(value));
+	}
+	if (values->n > 0)
+		json_object_set(body, "variables", variables);
+	json_decref(variables);
+	return true;
+}
+
 json_t *cmd_object(const struct cmd_member *members, size_t count)
 {
 	json_t *object = json_object();

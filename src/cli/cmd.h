@@ -69,6 +69,9 @@ struct cmd_member {
 };
 json_t *cmd_object(const struct cmd_member *members, size_t count);
 
+/* Adds what --set says to @body as `variables`. False: one is not NAME=VALUE. */
+bool cmd_set(const struct cli *cli, json_t *body);
+
 /* Gets the whole list at @path, page by page, and prints it as a table or as {"items": […]}. */
 must_check enum cli_exit cmd_list(struct cli *cli, const struct cmd_path *path,
 				  const struct show_column *columns, size_t count,

@@ -55,6 +55,10 @@ enum cli_exit cmd_connection_start(struct cli *cli)
 			json_array_append_new(list, json_string(scopes->v[i]));
 		json_object_set_new(body, "scopes", list);
 	}
+	if (!cmd_set(cli, body)) {
+		json_decref(body);
+		return cmd_usage(cli, "--set takes NAME=VALUE.");
+	}
 	const enum cli_exit done = cmd_act(cli, "POST", "/connections/start", body, link_fields,
 					   ARRAY_LEN(link_fields));
 	if (done == CLI_DONE)

@@ -24,6 +24,7 @@ static const struct show_column fields[] = {
 	{ "token url", "oauth.token_url", SHOW_TEXT },
 	{ "scopes", "scopes", SHOW_TEXT },
 	{ "hosts", "hosts", SHOW_TEXT },
+	{ "variables to give", "variables", SHOW_TEXT },
 	{ "tools", "tools", SHOW_COUNT },
 	{ "unverified tools", "unverified", SHOW_TEXT },
 };
@@ -129,9 +130,14 @@ enum cli_exit cmd_service_client(struct cli *cli)
 	if (file != NULL && input_secret(file, &secret) != OK)
 		return cmd_usage(cli, "There is no secret to read in '%s'.", file);
 	enum cli_exit done = cmd_path(cli, "/services/", cli->line->operand, "/client", &path);
-	if (done == CLI_DONE)
-		done = cmd_ask(cli, "PUT", path.s, cmd_object(members, ARRAY_LEN(members)),
-			       &answer);
+	if (done != CLI_DONE)
+		return done;
+	json_t *body = cmd_object(members, ARRAY_LEN(members));
+	if (!cmd_set(cli, body)) {
+		json_decref(body);
+		return cmd_usage(cli, "--set takes NAME=VALUE.");
+	}
+	done = cmd_ask(cli, "PUT", path.s, body, &answer);
 	if (done == CLI_DONE && secret != NULL)
 		done = put_secret(cli, secret);
 	if (done != CLI_DONE)

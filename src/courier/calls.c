@@ -434,18 +434,6 @@ static bool on_address(void *ctx, const struct sockaddr *address)
 	return guard_address(job->calls->guard, str(job->host), job->port, address);
 }
 
-/* The hosts of a sealed record: origins, one a line. */
-static bool origin_named(struct bytes hosts, const struct uri *uri)
-{
-	struct uri named;
-
-	while (hosts.n > 0)
-		if (uri_parse(bytes_cut(&hosts, '\n'), &named) == OK &&
-		    uri_same_origin(&named, uri))
-			return true;
-	return false;
-}
-
 static enum err binding_check(const struct ipc_courier_call *call, const struct capsule *capsule)
 {
 	struct ipc_courier_call bare = *call;
@@ -469,7 +457,7 @@ static enum err open_capsule(struct calls *calls, const struct ipc_courier_call 
 		return OK;
 	TRY(capsule_open(&calls->in, call->capsule, ret));
 	TRY(binding_check(call, ret));
-	return origin_named(ret->hosts, uri) ? OK : ERR_BLOCKED_HOST;
+	return guard_named(ret->hosts, uri) ? OK : ERR_BLOCKED_HOST;
 }
 
 static enum err send_call(struct job *job, const struct ipc_courier_call *call,

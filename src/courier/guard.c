@@ -168,3 +168,38 @@ bool guard_address(const struct guard *guard, struct bytes host, uint16_t port,
 	memcpy(&in6, address, sizeof in6);
 	return address6(in6.sin6_addr.s6_addr, excepted);
 }
+
+/* Whether @origin, with a host such as "*.acme.com", stands for that of @uri. */
+static bool is_below(struct bytes origin, const struct uri *uri)
+{
+	const size_t scheme_n = bytes_starts(origin, "https://") ? 8 : 7;
+	const struct bytes name = { origin.p + scheme_n + 2, origin.n - scheme_n - 2 };
+	uint8_t room[8 + GUARD_HOST_MAX + 8];
+	struct uri below;
+
+	if (origin.n > sizeof room)
+		return false;
+	put(put(room, origin.p, scheme_n), name.p, name.n);
+	if (uri_parse((struct bytes){ room, scheme_n + name.n }, &below) != OK)
+		return false;
+	const struct bytes host = below.host;
+	return below.https == uri->https && below.port == uri->port && uri->host.n > host.n + 1 &&
+	       uri->host.p[uri->host.n - host.n - 1] == '.' &&
+	       memcmp(uri->host.p + uri->host.n - host.n, host.p, host.n) == 0;
+}
+
+bool guard_named(struct bytes origins, const struct uri *uri)
+{
+	struct uri named;
+
+	while (origins.n > 0) {
+		const struct bytes origin = bytes_cut(&origins, '\n');
+		if (bytes_starts(origin, "https://*.") || bytes_starts(origin, "http://*.")) {
+			if (is_below(origin, uri))
+				return true;
+		} else if (uri_parse(origin, &named) == OK && uri_same_origin(&named, uri)) {
+			return true;
+		}
+	}
+	return false;
+}

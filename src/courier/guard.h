@@ -36,3 +36,6 @@ must_check enum err guard_url(const struct guard *guard, const struct uri *uri);
 /* Whether a connection for @host and @port, as in the URL, may go to @address. */
 bool guard_address(const struct guard *guard, struct bytes host, uint16_t port,
 		   const struct sockaddr *address);
+/* Whether @uri is at one of the origins that a secret may travel to, one a line as in a sealed
+ * record; a host "*.acme.com" stands for every name below acme.com. */
+bool guard_named(struct bytes origins, const struct uri *uri);

@@ -195,6 +195,36 @@ static void an_exception_names_one_host_and_one_port(void **state)
 	assert_int_equal(guard_allow(&guard, str("host:1")), ERR_TOO_LARGE);
 }
 
+static void a_secret_goes_to_the_origins_of_its_record_alone(void **state)
+{
+	const struct bytes origins = str("https://acme.com\nhttps://*.zen.example\n"
+					 "https://*.a.b:8443\nhttps://*.");
+	static const struct {
+		const char *url;
+		bool named;
+	} rows[] = {
+		{ "https://acme.com/x?y", true },
+		{ "https://acme.com:443/", true },
+		{ "https://acme.com:444/", false },
+		{ "http://acme.com/", false },
+		{ "https://www.acme.com/", false },
+		{ "https://a.zen.example/", true },
+		{ "https://a.b.zen.example/", true },
+		{ "https://zen.example/", false },
+		{ "https://evilzen.example/", false },
+		{ "https://zen.example.evil.example/", false },
+		{ "https://x.a.b:8443/", true },
+		{ "https://x.a.b/", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct uri uri;
+		assert_int_equal(uri_parse(str(rows[i].url), &uri), OK);
+		if (guard_named(origins, &uri) != rows[i].named)
+			fail_msg("%s", rows[i].url);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +233,7 @@ int main(void)
 		cmocka_unit_test(an_exception_permits_private_addresses_but_never_metadata),
 		cmocka_unit_test(urls_are_https_on_443_unless_excepted),
 		cmocka_unit_test(an_exception_names_one_host_and_one_port),
+		cmocka_unit_test(a_secret_goes_to_the_origins_of_its_record_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -270,6 +270,28 @@ static void secrets_of_two_sets_of_hosts_do_not_travel_together(void **state)
 	forget_answers();
 }
 
+static void secrets_that_travel_together_go_where_each_of_them_may(void **state)
+{
+	const struct ipc_record record = record_of(EVENT_refresh, OUTCOME_INTENT);
+	const struct ipc_place one = place_of(PLACE_CLIENT_SECRET);
+	const struct ipc_place two = place_of(PLACE_REFRESH_TOKEN);
+	scoped(dynbuf_done) struct dynbuf items;
+	struct capsule capsule = { 0 };
+	struct ipc_released released;
+
+	(void)state;
+	dynbuf_init(&items, IPC_CAPSULE_MAX);
+	sealed_add(&items, &one, &one, "https://*.zen.example\nhttps://b.example", "a");
+	sealed_add(&items, &two, &two, "https://acme.zen.example\nhttps://c.example", "b");
+	assert_int_equal(send_release(3, RECEIVER_COURIER, &record, dynbuf_view(&items)), OK);
+	struct bytes out = synced();
+	assert_int_equal(ipc_released_decode(answer(&out, 3, IPC_TYPE_released), &released), OK);
+	assert_int_equal(capsule_open(&at_courier, released.capsule, &capsule), OK);
+	assert_true(bytes_is(capsule.hosts, "https://acme.zen.example"));
+	capsule_done(&capsule);
+	forget_answers();
+}
+
 static void an_agent_is_never_given_more_than_an_access_token(void **state)
 {
 	static const enum place_field fields[] = { PLACE_REFRESH_TOKEN, PLACE_CLIENT_SECRET,
@@ -501,6 +523,7 @@ int main(void)
 		cmocka_unit_test(a_capsule_opens_once_and_only_at_its_receiver),
 		cmocka_unit_test(what_does_not_open_is_on_record_and_not_released),
 		cmocka_unit_test(secrets_of_two_sets_of_hosts_do_not_travel_together),
+		cmocka_unit_test(secrets_that_travel_together_go_where_each_of_them_may),
 		cmocka_unit_test(an_agent_is_never_given_more_than_an_access_token),
 		cmocka_unit_test(a_record_that_would_hide_the_use_is_refused),
 		cmocka_unit_test(a_full_disk_refuses_the_batch_and_recovers),

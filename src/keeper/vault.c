@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "ipc/origins.h"
 #include "keeper/sealed.h"
 
 /* An answer is far smaller than what is left between the two. */
@@ -42,12 +43,32 @@ struct opening {
 	struct opened opened[IPC_ITEMS_MAX];
 	struct ipc_place places[IPC_ITEMS_MAX];
 	size_t n;
+	struct dynbuf hosts; /* where all of them may go */
 };
 
 static void opening_done(struct opening *opening)
 {
 	for (size_t i = 0; i < opening->n; i++)
 		opened_done(&opening->opened[i]);
+	dynbuf_done(&opening->hosts);
+}
+
+/* Those of one more secret: what is left is what each of them allows. */
+static enum err meet_hosts(struct opening *opening)
+{
+	const struct bytes hosts = opening->opened[opening->n - 1].hosts;
+	const bool any = hosts.n + opening->hosts.n > 0;
+	struct dynbuf met;
+
+	dynbuf_init(&met, IPC_HOSTS_MAX);
+	if (opening->n == 1)
+		dynbuf_bytes(&met, hosts);
+	else
+		origins_meet(dynbuf_view(&opening->hosts), hosts, &met);
+	dynbuf_done(&opening->hosts);
+	opening->hosts = met;
+	TRY(dynbuf_err(&met));
+	return any && met.n == 0 ? ERR_BLOCKED_HOST : OK;
 }
 
 static enum err open_items(const struct vault *vault, struct bytes list, struct opening *opening)
@@ -63,10 +84,9 @@ static enum err open_items(const struct vault *vault, struct bytes list, struct 
 			return ERR_MALFORMED;
 		TRY(sealed_open(vault->ring, &place, item.blob, &opening->opened[opening->n]));
 		opening->places[opening->n++] = place;
-		/* All of them go where the first may go, or nothing goes. */
-		if (!bytes_eq(opening->opened[opening->n - 1].hosts, opening->opened[0].hosts) ||
-		    !id_eq(place.tenant, opening->places[0].tenant))
+		if (!id_eq(place.tenant, opening->places[0].tenant))
 			return ERR_BLOCKED_HOST;
+		TRY(meet_hosts(opening));
 	}
 	return err == ERR_NOT_FOUND && opening->n > 0 ? OK : ERR_MALFORMED;
 }
@@ -121,7 +141,7 @@ static void capsule_make(struct vault *vault, const struct ipc_release *release,
 	for (size_t i = 0; i < opening->n; i++)
 		values[i] = opening->opened[i].secret;
 	capsule_seal(release->receiver == RECEIVER_GATE ? &vault->to_gate : &vault->to_courier,
-		     release->binding, opening->opened[0].hosts, values, opening->n, out);
+		     release->binding, dynbuf_view(&opening->hosts), values, opening->n, out);
 }
 
 static enum err release_opened(struct vault *vault, uint64_t id, const struct ipc_release *release,

@@ -55,6 +55,13 @@ struct client_row {
 	uint64_t rev;
 };
 
+/* What was given for a client or a consent, to stand in the addresses of its service. */
+struct given_row {
+	struct id id, tenant; /* of the client or the consent */
+	struct bytes text;    /* JSON object of texts, sealed in the row */
+	uint64_t rev;
+};
+
 struct service_row {
 	struct id id, tenant;
 	struct bytes service, yaml;

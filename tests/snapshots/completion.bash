@@ -13,7 +13,7 @@ _valetkey() {
 		*' service show') known='--help --json --data --tenant' ;;
 		*' service check') known='--help --json --data --tenant' ;;
 		*' service add') known='--help --json --data --tenant' ;;
-		*' service client') known='--help --json --data --tenant --client-id --client-secret-file' ;;
+		*' service client') known='--help --json --data --tenant --set --client-id --client-secret-file' ;;
 		'2 tenant '*) known='create list' ;;
 		*' tenant create') known='--help --json --data --tenant' ;;
 		*' tenant list') known='--help --json --data --tenant' ;;
@@ -38,7 +38,7 @@ _valetkey() {
 		*' vault resume') known='--help --json --data --tenant' ;;
 		*' vault delete') known='--help --json --data --tenant --yes' ;;
 		'2 connection '*) known='start list show pause resume remove' ;;
-		*' connection start') known='--help --json --data --tenant --user --connection --service --alias --scope' ;;
+		*' connection start') known='--help --json --data --tenant --user --connection --service --alias --scope --set' ;;
 		*' connection list') known='--help --json --data --tenant --user --service' ;;
 		*' connection show') known='--help --json --data --tenant' ;;
 		*' connection pause') known='--help --json --data --tenant' ;;

@@ -117,7 +117,8 @@ static enum err join_scopes(const json_t *scopes, struct dynbuf *out)
 
 enum err post_connect(struct flow *flow, struct call *call, const struct api_in *in)
 {
-	static const char *const names[] = { "user", "service", "scopes", "alias", "connection" };
+	static const char *const names[] = { "user",  "service",    "scopes",
+					     "alias", "connection", "variables" };
 	scoped(json_free) json_t *body = NULL;
 	uint8_t room[SCOPES_MAX_BYTES];
 	struct dynbuf scopes = { .p = room, .room = sizeof room, .max = sizeof room };
@@ -133,6 +134,7 @@ enum err post_connect(struct flow *flow, struct call *call, const struct api_in 
 		.service = json_str(body, "service"),
 		.alias = json_str(body, "alias"),
 		.scopes = dynbuf_view(&scopes),
+		.variables = json_object_get(body, "variables"),
 	};
 	if (json_str(body, "connection").n > 0 &&
 	    id_parse("conn", json_str(body, "connection"), &new.connection) != OK)

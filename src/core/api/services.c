@@ -102,6 +102,29 @@ static json_t *scopes_json(const struct service *service)
 	return list;
 }
 
+/* What has to be given, by whom, and what it looks like. */
+static json_t *variables_json(const struct service *service)
+{
+	static const char *const given[] = {
+		[SERVICE_FROM_START] = "start",
+		[SERVICE_FROM_OPERATOR] = "operator",
+	};
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < service->oauth.variables_n; i++) {
+		const struct service_variable *variable = &service->oauth.variables[i];
+		if (variable->from != SERVICE_FROM_START && variable->from != SERVICE_FROM_OPERATOR)
+			continue;
+		json_t *o = json_object();
+		set_bytes(o, "name", variable->name);
+		json_object_set_new(o, "from", json_string(given[variable->from]));
+		set_bytes(o, "says", variable->says);
+		set_bytes(o, "default", variable->otherwise);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 static json_t *tools_json(const struct service *service)
 {
 	static const char *const effects[] = {
@@ -146,6 +169,7 @@ static enum err reply_service(struct flow *flow, struct call *call, struct bytes
 	const bool file = store_service_find(flow->store, call->tenant, id, &own) == OK;
 	TRY(service_json(flow, call, service, file ? "file" : "built-in", &o));
 	json_object_set_new(o, "scopes", scopes_json(service));
+	json_object_set_new(o, "variables", variables_json(service));
 	json_object_set_new(o, "tools", tools_json(service));
 	json_object_set_new(o, "unverified", unverified_json(service));
 	json_t *hosts = json_array();
@@ -175,11 +199,13 @@ enum err post_service(struct flow *flow, struct call *call, const struct api_in 
 
 enum err put_client(struct flow *flow, struct call *call, const struct api_in *in)
 {
-	static const char *const names[] = { "client_id" };
+	static const char *const names[] = { "client_id", "variables" };
 	scoped(json_free) json_t *body = NULL;
 
 	TRY(read_object(flow, call, names, ARRAY_LEN(names), &body));
-	TRY(service_client_set(flow, call, in->vars[0], json_str(body, "client_id")));
+	const struct client_new new = { json_str(body, "client_id"),
+					json_object_get(body, "variables") };
+	TRY(service_client_set(flow, call, in->vars[0], &new));
 	return reply_service(flow, call, in->vars[0], 200);
 }
 

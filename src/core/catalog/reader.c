@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "codec/uri.h"
+#include "core/catalog/address.h"
 
 enum { TEXT_MAX = 500, WORD_MAX = 128, LIFE_MAX_S = 10 * 365 * 86400 };
 
@@ -99,8 +100,7 @@ bool reader_url_ok(struct bytes text)
 
 	if (text.n > SERVICE_URL_MAX || uri_parse(text, &uri) != OK)
 		return false;
-	return uri.https || bytes_is(uri.host, "localhost") || bytes_is(uri.host, "127.0.0.1") ||
-	       bytes_is(uri.host, "::1");
+	return uri.https || address_loopback(uri.host);
 }
 
 static enum err refuse_url(const struct reader *r, const struct yaml_node *node)
@@ -138,29 +138,6 @@ enum err reader_places(struct bytes text, reader_place_fn fn, void *ctx)
 	return OK;
 }
 
-/* The template with every place filled by a letter. */
-struct sample {
-	uint8_t text[SERVICE_URL_MAX];
-	size_t n;
-};
-
-static bool sample_fill(struct bytes text, struct sample *sample)
-{
-	if (text.n > sizeof sample->text)
-		return false;
-	sample->n = 0;
-	while (text.n > 0) {
-		const struct bytes literal = bytes_cut(&text, '{');
-		put(sample->text + sample->n, literal.p, literal.n);
-		sample->n += literal.n;
-		if (text.n == 0)
-			break;
-		if (bytes_cut(&text, '}').n > 0)
-			sample->text[sample->n++] = 'x';
-	}
-	return true;
-}
-
 static enum err no_check(void *ctx, struct bytes name)
 {
 	return OK;
@@ -169,17 +146,12 @@ static enum err no_check(void *ctx, struct bytes name)
 enum err reader_template(const struct reader *r, const struct yaml_node *node,
 			 const struct reader_key *key, void *to)
 {
-	struct sample sample;
+	struct address address;
 	struct bytes text;
-	struct uri uri;
 
 	if (!yaml_str(node, &text) || reader_places(text, no_check, NULL) != OK ||
-	    !sample_fill(text, &sample) || !reader_url_ok((struct bytes){ sample.text, sample.n }))
+	    address_parse(text, &address) != OK)
 		return refuse_url(r, node);
-	if (uri_parse((struct bytes){ sample.text, sample.n }, &uri) != OK ||
-	    text.n < uri.origin.n || memcmp(text.p, uri.origin.p, uri.origin.n) != 0)
-		return READER_REFUSE(r, node,
-				     "a variable in the host is not supported yet by this version");
 	*(struct bytes *)to = text;
 	return OK;
 }

@@ -46,7 +46,7 @@ must_check enum err reader_text(const struct reader *r, const struct yaml_node *
 /* struct bytes: an address without variables. */
 must_check enum err reader_url(const struct reader *r, const struct yaml_node *node,
 			       const struct reader_key *key, void *to);
-/* struct bytes: an address that may hold {variables} behind the host. */
+/* struct bytes: an address that may hold {variables} (address.h). */
 must_check enum err reader_template(const struct reader *r, const struct yaml_node *node,
 				    const struct reader_key *key, void *to);
 /* struct bytes: a dotted path into JSON. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "codec/uri.h"
+#include "core/catalog/address.h"
 #include "core/catalog/section.h"
 
 static const char *const method_words[] = { "GET", "POST", "PUT", "PATCH", "DELETE" };
@@ -103,7 +103,7 @@ enum err section_discover(const struct reader *r, const struct yaml_node *node,
 			  const struct reader_key *key, void *to)
 {
 	static const struct reader_key keys[] = {
-		{ "url", reader_url, offsetof(struct service_lookup, url), true, NULL },
+		{ "url", reader_template, offsetof(struct service_lookup, url), true, NULL },
 		{ "method", reader_enum, offsetof(struct service_lookup, method), false,
 		  &lookup_methods },
 		{ "headers", reader_headers, offsetof(struct service_lookup, headers), false,
@@ -183,24 +183,48 @@ const struct service_variable *section_variable_find(const struct service_oauth 
 
 #define VARIABLE(member) offsetof(struct service_variable, member)
 
+/* What a file says of a variable must fit together. */
+static enum err check_variable(const struct reader *r, const struct yaml_node *node,
+			       const struct service_variable *variable)
+{
+	const bool asked =
+		variable->from == SERVICE_FROM_START || variable->from == SERVICE_FROM_OPERATOR;
+
+	if (asked == (variable->path.n > 0))
+		return READER_REFUSE(r, node,
+				     "'path' goes with reply, redirect and discover, and "
+				     "only with them");
+	if (variable->within.n > 0 && variable->check != SERVICE_CHECK_HOST)
+		return READER_REFUSE(r, node, "'within' goes with check host, and only with it");
+	if ((variable->check == SERVICE_CHECK_CHOICE) != (variable->in.n > 0))
+		return READER_REFUSE(r, node, "'in' goes with check choice, and only with it");
+	if (variable->otherwise.n > 0 && !asked)
+		return READER_REFUSE(r, node, "'default' goes with start and operator");
+	if (variable->otherwise.n > 0 && !service_variable_ok(variable, variable->otherwise))
+		return READER_REFUSE(r, node, "'default' does not pass its own check");
+	return OK;
+}
+
 static enum err read_variable(const struct reader *r, const struct yaml_node *node,
 			      struct service_variable *variable)
 {
-	static const char *const from_words[] = { "reply", "redirect", "discover" };
+	static const char *const from_words[] = { "reply", "redirect", "discover", "start",
+						  "operator" };
 	static const struct reader_words froms = { ARRAY_LEN(from_words), from_words };
-	static const char *const check_words[] = { "id", "label", "host" };
+	static const char *const check_words[] = { "id", "label", "host", "choice", "text" };
 	static const struct reader_words checks = { ARRAY_LEN(check_words), check_words };
 	static const struct reader_key keys[] = {
 		{ "from", reader_enum, VARIABLE(from), true, &froms },
-		{ "path", reader_path, VARIABLE(path), true, NULL },
+		{ "path", reader_path, VARIABLE(path), false, NULL },
 		{ "check", reader_enum, VARIABLE(check), true, &checks },
 		{ "within", reader_list, VARIABLE(within), false, NULL },
+		{ "in", reader_list, VARIABLE(in), false, NULL },
+		{ "default", reader_text, VARIABLE(otherwise), false, NULL },
+		{ "says", reader_text, VARIABLE(says), false, NULL },
 	};
 
 	TRY(reader_map(r, node, keys, ARRAY_LEN(keys), variable));
-	if ((variable->check == SERVICE_CHECK_HOST) != (variable->within.n > 0))
-		return READER_REFUSE(r, node, "'within' goes with check host, and only with it");
-	return OK;
+	return check_variable(r, node, variable);
 }
 
 enum err section_variables(const struct reader *r, const struct yaml_node *node,
@@ -234,14 +258,14 @@ static enum err read_hosts(const struct reader *r, const struct yaml_node *node,
 			   const struct reader_key *key, void *to)
 {
 	struct service_api *api = to;
+	struct address address;
 	struct bytes text;
-	struct uri uri;
 
 	if (node->kind != YAML_LIST || node->first == NULL)
 		return READER_REFUSE(r, node, "'hosts' must be a list with at least one origin");
 	for (const struct yaml_node *child = node->first; child != NULL; child = child->next) {
-		if (!yaml_str(child, &text) || !reader_url_ok(text) ||
-		    uri_parse(text, &uri) != OK || uri.origin.n != text.n)
+		if (!yaml_str(child, &text) || address_parse(text, &address) != OK ||
+		    address.rest.n > 0)
 			return READER_REFUSE(
 				r, child, "this is not an origin such as https://api.example.com");
 		if (api->hosts_n == SERVICE_HOSTS_MAX)

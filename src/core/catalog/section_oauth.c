@@ -187,13 +187,13 @@ static enum err read_revoke_url(const struct reader *r, const struct yaml_node *
 
 	if (revoke->url.n > 0)
 		return READER_REFUSE(r, node, "'revoke_url' and 'revoke' say the same thing twice");
-	return reader_url(r, node, key, &revoke->url);
+	return reader_template(r, node, key, &revoke->url);
 }
 
 static const struct reader_key oauth_keys[] = {
-	{ "authorize_url", reader_url, OAUTH(authorize_url), true, NULL },
-	{ "token_url", reader_url, OAUTH(token_url), true, NULL },
-	{ "refresh_url", reader_url, OAUTH(refresh_url), false, NULL },
+	{ "authorize_url", reader_template, OAUTH(authorize_url), true, NULL },
+	{ "token_url", reader_template, OAUTH(token_url), true, NULL },
+	{ "refresh_url", reader_template, OAUTH(refresh_url), false, NULL },
 	{ "revoke_url", read_revoke_url, OAUTH(revoke), false, NULL },
 	{ "revoke", section_revoke, OAUTH(revoke), false, NULL },
 	{ "issuer", reader_url, OAUTH(issuer), false, NULL },

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "codec/uri.h"
+#include "core/catalog/address.h"
 #include "core/catalog/section.h"
 
 static enum err read_id(const struct reader *r, const struct yaml_node *node,
@@ -39,22 +39,86 @@ static const struct reader_key service_keys[] = {
 	{ "tools", read_nothing, 0, false, NULL },
 };
 
+enum {
+	FROM_BEFORE = 1 << SERVICE_FROM_START | 1 << SERVICE_FROM_OPERATOR,
+	FROM_BROWSER = FROM_BEFORE | 1 << SERVICE_FROM_REDIRECT,
+	FROM_TOKEN = FROM_BROWSER | 1 << SERVICE_FROM_REPLY,
+	FROM_ALL = FROM_TOKEN | 1 << SERVICE_FROM_DISCOVER,
+};
+
+/* An address of the file, and what is known by the time that it is called. */
 struct check {
 	const struct reader *r;
 	const struct yaml_node *node;
 	const struct service_oauth *oauth;
+	unsigned from;
 	bool client_id; /* {client_id} may stand there too */
 };
 
 static enum err check_place(void *ctx, struct bytes name)
 {
 	const struct check *check = ctx;
+	const struct service_variable *variable = section_variable_find(check->oauth, name);
 
-	if ((check->client_id && bytes_is(name, "client_id")) ||
-	    section_variable_find(check->oauth, name) != NULL)
+	if (check->client_id && bytes_is(name, "client_id"))
 		return OK;
-	return READER_REFUSE(check->r, check->node, "there is no variable '%.*s'", (int)name.n,
-			     name.p);
+	if (variable == NULL)
+		return READER_REFUSE(check->r, check->node, "there is no variable '%.*s'",
+				     (int)name.n, name.p);
+	if ((check->from & 1U << variable->from) == 0)
+		return READER_REFUSE(check->r, check->node,
+				     "'%.*s' is not known yet when this address is called",
+				     (int)name.n, name.p);
+	return OK;
+}
+
+static bool all_loopback(const struct service_variable *variable)
+{
+	for (size_t i = 0; i < variable->within.n; i++)
+		if (!address_loopback(variable->within.at[i]))
+			return false;
+	return variable->within.n > 0;
+}
+
+/* Whether the file, and not whoever gives the value, decides whose host it is. */
+static enum err check_host(const struct check *check, const struct address *address)
+{
+	const struct service_variable *variable =
+		section_variable_find(check->oauth, address->name);
+	const bool name = variable->check == SERVICE_CHECK_HOST;
+	const bool label =
+		variable->check == SERVICE_CHECK_LABEL || variable->check == SERVICE_CHECK_CHOICE;
+
+	if (!name && !label)
+		return READER_REFUSE(check->r, check->node,
+				     "in a host '%.*s' needs check host, label or choice",
+				     (int)address->name.n, address->name.p);
+	if (name && address->after.n > 0)
+		return READER_REFUSE(check->r, check->node,
+				     "a host's variable is the end of the name");
+	if (name && variable->within.n == 0 && variable->from != SERVICE_FROM_OPERATOR)
+		return READER_REFUSE(check->r, check->node,
+				     "in a host '%.*s' needs 'within', or to be the operator's",
+				     (int)address->name.n, address->name.p);
+	if (label && (address->after.n == 0 ||
+		      memchr(address->after.p + 1, '.', address->after.n - 1) == NULL))
+		return READER_REFUSE(check->r, check->node,
+				     "a label stands before a name such as .acme.com");
+	if (!address->https && (label || !all_loopback(variable)))
+		return READER_REFUSE(check->r, check->node, "http is for this machine alone");
+	return OK;
+}
+
+static enum err check_address(struct check check, struct bytes text)
+{
+	struct address address;
+
+	if (text.n == 0)
+		return OK;
+	TRY(reader_places(text, check_place, &check));
+	if (address_parse(text, &address) != OK)
+		return READER_REFUSE(check.r, check.node, "this is no address");
+	return address.name.n == 0 ? OK : check_host(&check, &address);
 }
 
 /* Every place of every address is filled by a variable that the file declares. */
@@ -66,18 +130,28 @@ static enum err check_templates(const struct reader *r, const struct service *se
 	const struct {
 		struct bytes text;
 		const struct yaml_node *node;
+		unsigned from;
 		bool client_id;
 	} templates[] = {
-		{ oauth->revoke.url, yaml_find(below, "revoke"), true },
-		{ oauth->account.lookup.url, yaml_find(below, "account"), false },
-		{ oauth->probe.lookup.url, yaml_find(below, "probe"), false },
-		{ service->api.base, yaml_find(root, "api"), false },
+		{ oauth->authorize_url, yaml_find(below, "authorize_url"), FROM_BEFORE, false },
+		{ oauth->token_url, yaml_find(below, "token_url"), FROM_BROWSER, false },
+		{ oauth->refresh_url, yaml_find(below, "refresh_url"), FROM_ALL, false },
+		{ oauth->discover.url, yaml_find(below, "discover"), FROM_TOKEN, false },
+		{ oauth->revoke.url, yaml_find(below, "revoke"), FROM_ALL, true },
+		{ oauth->account.lookup.url, yaml_find(below, "account"), FROM_ALL, false },
+		{ oauth->probe.lookup.url, yaml_find(below, "probe"), FROM_ALL, false },
+		{ service->api.base, yaml_find(root, "api"), FROM_ALL, false },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(templates); i++) {
-		const struct check check = { r, templates[i].node, oauth, templates[i].client_id };
-		struct check copy = check;
-		TRY(reader_places(templates[i].text, check_place, &copy));
+		const struct check check = { r,
+					     templates[i].node == NULL ? below : templates[i].node,
+					     oauth, templates[i].from, templates[i].client_id };
+		TRY(check_address(check, templates[i].text));
+	}
+	for (size_t i = 0; i < service->api.hosts_n; i++) {
+		const struct check check = { r, yaml_find(root, "api"), oauth, FROM_ALL, false };
+		TRY(check_address(check, service->api.hosts[i]));
 	}
 	return OK;
 }
@@ -155,124 +229,9 @@ const struct service_resource *service_resource_find(const struct service *servi
 	return NULL;
 }
 
-/* Scheme, host and port: an address without what follows the third slash. */
-static struct bytes origin_of(struct bytes url)
-{
-	size_t n = bytes_starts(url, "https://") ? 8 : 7;
-
-	while (n < url.n && url.p[n] != '/' && url.p[n] != '?')
-		n++;
-	return (struct bytes){ url.p, n < url.n ? n : url.n };
-}
-
-static bool has_line(struct bytes lines, struct bytes line)
-{
-	while (lines.n > 0)
-		if (bytes_eq(bytes_cut(&lines, '\n'), line))
-			return true;
-	return false;
-}
-
-static void add_origin(struct dynbuf *out, size_t from, struct bytes url)
-{
-	const struct bytes origin = origin_of(url);
-	const struct bytes before = { out->p == NULL ? NULL : out->p + from, out->n - from };
-
-	if (url.n == 0 || has_line(before, origin))
-		return;
-	if (out->n > from)
-		dynbuf_u8(out, '\n');
-	dynbuf_bytes(out, origin);
-}
-
-void service_hosts(const struct service *service, struct dynbuf *out)
-{
-	const struct service_oauth *oauth = &service->oauth;
-	const struct bytes urls[] = {
-		oauth->token_url,    oauth->refresh_url,	oauth->revoke.url,
-		oauth->discover.url, oauth->account.lookup.url, oauth->probe.lookup.url,
-		service->api.base,
-	};
-	const size_t from = out->n;
-
-	for (size_t i = 0; i < ARRAY_LEN(urls); i++)
-		add_origin(out, from, urls[i]);
-	for (size_t i = 0; i < service->api.hosts_n; i++)
-		add_origin(out, from, service->api.hosts[i]);
-}
-
 bool service_wants_secret(const struct service *service)
 {
 	return service->oauth.auth != SERVICE_AUTH_NONE;
-}
-
-bool service_iss_ok(const struct service *service, struct bytes iss)
-{
-	struct uri sent, own;
-
-	if (service->oauth.issuer.n > 0)
-		return bytes_eq(service->oauth.issuer, iss);
-	if (iss.p == NULL)
-		return true;
-	return uri_parse(iss, &sent) == OK && uri_parse(service->oauth.authorize_url, &own) == OK &&
-	       uri_same_origin(&sent, &own);
-}
-
-static bool is_label(struct bytes value)
-{
-	if (value.n == 0 || value.n > 63 || value.p[0] == '-' || value.p[value.n - 1] == '-')
-		return false;
-	for (size_t i = 0; i < value.n; i++)
-		if (!(value.p[i] >= 'a' && value.p[i] <= 'z') &&
-		    !(value.p[i] >= '0' && value.p[i] <= '9') && value.p[i] != '-')
-			return false;
-	return true;
-}
-
-static bool is_id(struct bytes value)
-{
-	if (value.n == 0 || value.n > 128)
-		return false;
-	for (size_t i = 0; i < value.n; i++) {
-		const uint8_t c = value.p[i];
-		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
-		    c != '_' && c != '-')
-			return false;
-	}
-	return true;
-}
-
-static bool is_within(struct bytes host, const struct service_words *within)
-{
-	struct bytes rest = host;
-
-	while (rest.n > 0)
-		if (!is_label(bytes_cut(&rest, '.')))
-			return false;
-	if (host.n == 0 || host.n > 253 || host.p[host.n - 1] == '.')
-		return false;
-	for (size_t i = 0; i < within->n; i++) {
-		const struct bytes name = within->at[i];
-		if (bytes_eq(host, name))
-			return true;
-		if (host.n > name.n + 1 && host.p[host.n - name.n - 1] == '.' &&
-		    memcmp(host.p + host.n - name.n, name.p, name.n) == 0)
-			return true;
-	}
-	return false;
-}
-
-bool service_variable_ok(const struct service_variable *variable, struct bytes value)
-{
-	switch (variable->check) {
-	case SERVICE_CHECK_ID:
-		return is_id(value);
-	case SERVICE_CHECK_LABEL:
-		return is_label(value);
-	case SERVICE_CHECK_HOST:
-		return is_within(value, &variable->within);
-	}
-	return false;
 }
 
 const char *service_risk_name(enum service_risk risk)

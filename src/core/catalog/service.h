@@ -7,9 +7,10 @@
  *
  *  1. Whatever a file has that is not known, of the wrong type, out of bounds or
  *     contradictory is refused with file, line and reason; nothing is ignored.
- *  2. Every address is https, or http to this machine; every origin that a token
- *     may travel to follows from the file alone (service_hosts): a variable of a
- *     connection stands in a path and never in a host.
+ *  2. Every address is https, or http to this machine. The origins that a token
+ *     may travel to follow from the file and from the values of the connection
+ *     (service_hosts), and each value has passed the check that the file names. A
+ *     secret goes to no host that anyone but the file or the operator chooses.
  *  3. All bytes here borrow from the entry and live as long as it does.
  */
 
@@ -79,19 +80,31 @@ struct service_errors {
 };
 
 /* Where a value that belongs to a connection comes from, and what it must look like. */
-enum service_from { SERVICE_FROM_REPLY = 1, SERVICE_FROM_REDIRECT, SERVICE_FROM_DISCOVER };
+enum service_from {
+	SERVICE_FROM_REPLY = 1,
+	SERVICE_FROM_REDIRECT,
+	SERVICE_FROM_DISCOVER,
+	SERVICE_FROM_START,    /* given when a connection is started */
+	SERVICE_FROM_OPERATOR, /* given with the client: one for all connections */
+};
 enum service_check {
 	SERVICE_CHECK_ID = 1, /* 1 to 128 of A-Z a-z 0-9 _ - */
 	SERVICE_CHECK_LABEL,  /* one DNS label in lower case */
 	SERVICE_CHECK_HOST,   /* a host name that is in `within` or below a name there */
+	SERVICE_CHECK_CHOICE, /* one of the words in `in` */
+	SERVICE_CHECK_TEXT,   /* printable ASCII; never in a host */
 };
 
 struct service_variable {
-	struct bytes name, path;
+	struct bytes name, path, says;
+	struct bytes otherwise; /* the value where none was given; n = 0: there must be one */
 	enum service_from from;
 	enum service_check check;
-	struct service_words within;
+	struct service_words within, in;
 };
+
+/* What a connection holds for a name; p = NULL: nothing. */
+typedef struct bytes (*service_value_fn)(const void *ctx, struct bytes name);
 
 /* A request for facts about the account; url.n = 0: there is none. */
 struct service_lookup {
@@ -236,15 +249,27 @@ const struct service_scope *service_scope_find(const struct service *service, st
 /* NULL if the service has no such kind of resource. */
 const struct service_resource *service_resource_find(const struct service *service,
 						     struct bytes kind);
-/* Appends every origin that a token or secret of this service may travel to, each once and a
- * newline between them: "hosts" of ipc_adopt. */
-void service_hosts(const struct service *service, struct dynbuf *out);
+/* The value of a variable: what @find has, if it passes the variable's check, else the file's own.
+ * p = NULL: none, or no such variable. */
+struct bytes service_value(const struct service *service, struct bytes name, service_value_fn find,
+			   const void *ctx);
+/*
+ * Appends every origin that a token or secret of this service may travel to, each once and a
+ * newline between them: "hosts" of ipc_adopt. Where a host's variable has no value yet, its place
+ * is taken by what the file bounds it with: a host "*.acme.com" stands for every name below it.
+ * Where the file does not bound it, the address is left out.
+ */
+void service_hosts(const struct service *service, service_value_fn find, const void *ctx,
+		   struct dynbuf *out);
 /* Whether the token endpoint wants a client secret. */
 bool service_wants_secret(const struct service *service);
 /* RFC 9207 2.4: @iss (p = NULL: none was sent) is the one the file announces, byte for byte; where
- * it announces none, one that is sent must be of the authorization endpoint's own origin. */
-bool service_iss_ok(const struct service *service, struct bytes iss);
-/* Whether @value may be used for @variable. A host is checked against `within`. */
+ * it announces none, one that is sent must be of the origin of @authorize_url, where the browser
+ * was sent. */
+bool service_iss_ok(const struct service *service, struct bytes authorize_url, struct bytes iss);
+/* Whether @value may be used for @variable. */
 bool service_variable_ok(const struct service_variable *variable, struct bytes value);
+/* @value as it is kept: of a host given as an address (https://acme.example/) the name alone. */
+struct bytes service_variable_bare(const struct service_variable *variable, struct bytes value);
 const char *service_risk_name(enum service_risk risk);
 const char *service_class_name(enum service_class class);

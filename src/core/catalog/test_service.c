@@ -70,7 +70,7 @@ static void tokens_travel_to_the_hosts_of_the_file_alone(void **state)
 	struct dynbuf hosts;
 
 	dynbuf_init(&hosts, 4096);
-	service_hosts(service, &hosts);
+	service_hosts(service, NULL, NULL, &hosts);
 	dynbuf_u8(&hosts, 0);
 	assert_int_equal(dynbuf_err(&hosts), OK);
 	assert_string_equal((const char *)hosts.p,
@@ -148,15 +148,21 @@ static void the_issuer_of_an_answer_is_the_one_announced(void **state)
 {
 	struct service *service = compile(str(HEAD API), "f");
 
-	assert_true(service_iss_ok(service, (struct bytes){ NULL, 0 }));
-	assert_true(service_iss_ok(service, str("https://acme.example/")));
-	assert_false(service_iss_ok(service, str("https://evil.example")));
-	assert_false(service_iss_ok(service, str("")));
+	assert_true(
+		service_iss_ok(service, service->oauth.authorize_url, (struct bytes){ NULL, 0 }));
+	assert_true(service_iss_ok(service, service->oauth.authorize_url,
+				   str("https://acme.example/")));
+	assert_false(
+		service_iss_ok(service, service->oauth.authorize_url, str("https://evil.example")));
+	assert_false(service_iss_ok(service, service->oauth.authorize_url, str("")));
 	service_free(&service);
 	service = compile(str(HEAD "  issuer: https://acme.example\n" API), "f");
-	assert_true(service_iss_ok(service, str("https://acme.example")));
-	assert_false(service_iss_ok(service, str("https://acme.example/")));
-	assert_false(service_iss_ok(service, (struct bytes){ NULL, 0 }));
+	assert_true(
+		service_iss_ok(service, service->oauth.authorize_url, str("https://acme.example")));
+	assert_false(service_iss_ok(service, service->oauth.authorize_url,
+				    str("https://acme.example/")));
+	assert_false(
+		service_iss_ok(service, service->oauth.authorize_url, (struct bytes){ NULL, 0 }));
 	service_free(&service);
 }
 
@@ -215,6 +221,9 @@ static void requests_come_in_many_forms(void **state)
 	service_free(&service);
 }
 
+#define VARIABLE(variable, host)                                                                   \
+	HEAD "  variables: {h: " variable "}\n"                                                    \
+	     "api: {hosts: [\"" host "\"], auth: bearer}\n"
 #define RESOURCES                                                                                  \
 	"resources: {note: {says: A note, context: {request: {method: GET, path: \"/n/{id}\"}, "   \
 	"private: {at: /seen, in: [me]}}}, book: {}}\n"
@@ -241,6 +250,76 @@ static void a_tool_names_what_it_reaches(void **state)
 	service_free(&service);
 }
 
+/* Where the tokens of a connection with these values may go. */
+static void assert_hosts(const struct service *service, service_value_fn find, const char *want)
+{
+	scoped(dynbuf_done) struct dynbuf hosts;
+
+	dynbuf_init(&hosts, 4096);
+	service_hosts(service, find, "acme", &hosts);
+	if (!bytes_is(dynbuf_view(&hosts), want))
+		fail_msg("%.*s", (int)hosts.n, hosts.p);
+}
+
+static struct bytes good_value(const void *ctx, struct bytes name)
+{
+	return str(bytes_is(name, "sub")      ? ctx
+		   : bytes_is(name, "region") ? "eu.data.example"
+					      : "git.corp.example");
+}
+
+static struct bytes evil_value(const void *ctx, struct bytes name)
+{
+	return str(bytes_is(name, "sub")      ? "evil.example/"
+		   : bytes_is(name, "region") ? "evildata.example"
+					      : "git.corp.example@evil.example");
+}
+
+static void the_host_of_a_connection_follows_from_its_values(void **state)
+{
+	struct service *service = compile(
+		str("id: notes\nname: n\noauth:\n"
+		    "  authorize_url: https://{sub}.acme.example/a\n"
+		    "  token_url: https://{sub}.acme.example/t\n  client_auth: basic\n"
+		    "  pkce: S256\n  scope: none\n"
+		    "  account: {url: \"https://{corp}:8443/me\", id: sub}\n"
+		    "  variables:\n    sub: {from: start, check: label}\n"
+		    "    region: {from: redirect, path: r, check: host, within: [data.example]}\n"
+		    "    corp: {from: operator, check: host}\n"
+		    "    zone: {from: start, check: choice, in: [us1, eu1], default: us1}\n"
+		    "api: {hosts: [\"https://api.{region}\", \"https://{zone}.z.example\"], "
+		    "auth: bearer}\n"),
+		"f");
+
+	assert_hosts(service, good_value,
+		     "https://acme.acme.example\nhttps://git.corp.example:8443\n"
+		     "https://api.eu.data.example\nhttps://us1.z.example\nhttps://eu1.z.example");
+	/* What does not pass its check is as good as not there. */
+	assert_hosts(service, evil_value,
+		     "https://*.acme.example\nhttps://api.data.example\nhttps://*.data.example\n"
+		     "https://us1.z.example\nhttps://eu1.z.example");
+	assert_hosts(service, NULL,
+		     "https://*.acme.example\nhttps://api.data.example\nhttps://*.data.example\n"
+		     "https://us1.z.example");
+	assert_true(bytes_is(service_value(service, str("zone"), NULL, NULL), "us1"));
+	assert_null(service_value(service, str("other"), good_value, "x").p);
+	service_free(&service);
+}
+
+static void a_host_may_be_given_as_an_address(void **state)
+{
+	const struct service_variable host = { .check = SERVICE_CHECK_HOST };
+	const struct service_variable label = { .check = SERVICE_CHECK_LABEL };
+
+	assert_true(bytes_is(service_variable_bare(&host, str("https://a.example/")), "a.example"));
+	assert_true(bytes_is(service_variable_bare(&host, str("a.example")), "a.example"));
+	assert_false(service_variable_ok(&host,
+					 service_variable_bare(&host, str("https://a.example/x"))));
+	assert_false(service_variable_ok(
+		&host, service_variable_bare(&host, str("https://a.example:444"))));
+	assert_true(bytes_is(service_variable_bare(&label, str("https://a")), "https://a"));
+}
+
 static void it_refuses_with_file_line_and_reason(void **state)
 {
 	static const struct {
@@ -255,7 +334,15 @@ static void it_refuses_with_file_line_and_reason(void **state)
 		  "f:3: 'token_url' must be an https address (http only to this machine)" },
 		{ "id: x\noauth:\n  token_url: https://a@acme.example/t\n",
 		  "f:3: 'token_url' must be an https address (http only to this machine)" },
-		{ "id: x\noauth:\n  token_url: https://acme.example/{t}\n",
+		{ "id: x\noauth:\n  token_url: https://{t}acme.example/\n",
+		  "f:3: 'token_url' must be an https address (http only to this machine)" },
+		{ "id: x\noauth:\n  token_url: https://a.{t}example/\n",
+		  "f:3: 'token_url' must be an https address (http only to this machine)" },
+		{ "id: x\noauth:\n  token_url: https://{a}.{b}.example/\n",
+		  "f:3: 'token_url' must be an https address (http only to this machine)" },
+		{ "id: x\noauth:\n  token_url: https://acme.example:{t}/\n",
+		  "f:3: 'token_url' must be an https address (http only to this machine)" },
+		{ "id: x\noauth:\n  token_url: \"{t}://acme.example/\"\n",
 		  "f:3: 'token_url' must be an https address (http only to this machine)" },
 		{ "id: x\noauth:\n  client_auth: jwt\n",
 		  "f:3: 'client_auth' must be one of: basic, post, none" },
@@ -279,8 +366,31 @@ static void it_refuses_with_file_line_and_reason(void **state)
 		{ "id: x\noauth:\n  scopes: {a: {says: x, risk: tiny}}\n",
 		  "f:3: 'risk' must be one of: low, medium, high, critical" },
 		{ "id: x\noauth:\n  scopes: {a: {risk: low}}\n", "f:3: 'says' is missing here" },
-		{ "id: x\noauth:\n  account: {url: \"https://{h}.acme.example/\", id: a}\n",
-		  "f:3: a variable in the host is not supported yet by this version" },
+		{ VARIABLE("{from: reply, path: h, check: id}", "https://{h}.acme.example"),
+		  "f:12: in a host 'h' needs check host, label or choice" },
+		{ VARIABLE("{from: reply, path: h, check: text}", "https://{h}.acme.example"),
+		  "f:12: in a host 'h' needs check host, label or choice" },
+		{ VARIABLE("{from: reply, path: h, check: host}", "https://{h}"),
+		  "f:12: in a host 'h' needs 'within', or to be the operator's" },
+		{ VARIABLE("{from: start, check: host}", "https://{h}"),
+		  "f:12: in a host 'h' needs 'within', or to be the operator's" },
+		{ VARIABLE("{from: start, check: host, within: [acme.example]}",
+			   "https://{h}.evil.example"),
+		  "f:12: a host's variable is the end of the name" },
+		{ VARIABLE("{from: start, check: label}", "https://{h}.com"),
+		  "f:12: a label stands before a name such as .acme.com" },
+		{ VARIABLE("{from: start, check: label}", "https://acme.{h}"),
+		  "f:12: a label stands before a name such as .acme.com" },
+		{ VARIABLE("{from: start, check: host, within: [acme.example]}", "http://{h}"),
+		  "f:12: http is for this machine alone" },
+		{ VARIABLE("{from: start, path: h, check: label}", "https://{h}.acme.example"),
+		  "f:11: 'path' goes with reply, redirect and discover, and only with them" },
+		{ VARIABLE("{from: reply, check: label}", "https://{h}.acme.example"),
+		  "f:11: 'path' goes with reply, redirect and discover, and only with them" },
+		{ VARIABLE("{from: start, check: label, default: A}", "https://{h}.acme.example"),
+		  "f:11: 'default' does not pass its own check" },
+		{ VARIABLE("{from: start, check: choice}", "https://{h}.acme.example"),
+		  "f:11: 'in' goes with check choice, and only with it" },
 		{ "id: x\noauth:\n  account: {url: https://acme.example, id: a..b}\n",
 		  "f:3: 'id' must be a path such as user.id" },
 		{ "id: x\noauth:\n  revoke: {url: https://acme.example/r, send: bearer}\n",
@@ -288,8 +398,14 @@ static void it_refuses_with_file_line_and_reason(void **state)
 		{ "id: x\noauth:\n  revoke_url: https://a.example\n  revoke: {url: "
 		  "https://a.example}\n",
 		  "f:4: 'revoke_url' and 'revoke' say the same thing twice" },
-		{ "id: x\noauth:\n  variables: {h: {from: reply, path: h, check: host}}\n",
+		{ "id: x\noauth:\n  variables: {h: {from: reply, path: h, check: id, within: "
+		  "[a]}}\n",
 		  "f:3: 'within' goes with check host, and only with it" },
+		{ HEAD "  variables: {c: {from: reply, path: c, check: label}}\n"
+		       "  refresh_url: https://{c}.acme.example/t\n"
+		       "  revoke_url: https://{c}.acme.example/r\n"
+		       "  discover: {url: \"https://acme.example/{d}\"}\n" API,
+		  "f:14: there is no variable 'd'" },
 		{ HEAD "  scope: none\n" API,
 		  "f:9: 'scope: none' and 'scopes' contradict each other" },
 		{ HEAD "  probe: {url: \"https://acme.example/{cloud}\"}\n" API,
@@ -413,6 +529,8 @@ int main(void)
 		cmocka_unit_test(the_quirks_of_providers_are_read_from_their_files),
 		cmocka_unit_test(the_issuer_of_an_answer_is_the_one_announced),
 		cmocka_unit_test(a_variable_passes_only_its_own_check),
+		cmocka_unit_test(the_host_of_a_connection_follows_from_its_values),
+		cmocka_unit_test(a_host_may_be_given_as_an_address),
 		cmocka_unit_test(requests_come_in_many_forms),
 		cmocka_unit_test(a_tool_names_what_it_reaches),
 		cmocka_unit_test(it_refuses_with_file_line_and_reason),

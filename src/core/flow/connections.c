@@ -8,6 +8,7 @@
 #include "core/catalog/service.h"
 #include "core/flow/compiled.h"
 #include "core/flow/errand.h"
+#include "core/flow/given.h"
 #include "core/oauth/pkce.h"
 #include "crypto/crypto.h"
 
@@ -74,6 +75,9 @@ enum err connect_start(struct flow *flow, struct call *call, const struct connec
 		    connection.state == CONNECTION_REMOVED)
 			return ERR_NOT_FOUND;
 	}
+	scoped(json_free) json_t *given = NULL;
+	TRY(given_check(call, service, SERVICE_FROM_START, new->variables, &given));
+	TRY(given_save(flow, call->tenant, row.id, given));
 	rng_fill(random, sizeof random);
 	token_print(TOKEN_TICKET, random, ret_ticket->s);
 	wipe(random, sizeof random);
@@ -117,6 +121,20 @@ void connect_browser(char to[static BROWSER_TEXT_LEN + 1])
 	random_text(to, STATE_LEN);
 }
 
+/* What is known before the browser goes to the provider. */
+static enum err variables_before(struct flow *flow, const struct consent_row *consent,
+				 const struct client_row *client, json_t **ret)
+{
+	scoped(json_free) json_t *variables = NULL, *given = NULL;
+
+	TRY(given_load(flow, consent->tenant, client->id, &variables));
+	TRY(given_load(flow, consent->tenant, consent->id, &given));
+	if (json_object_update(variables, given) != 0)
+		return FAULT_NOMEM;
+	*ret = take(variables);
+	return OK;
+}
+
 static void connect_redirect_uri(const struct flow *flow, char to[static 600])
 {
 	snprintf(to, 600, "%slogin/callback", flow->settings.issuer);
@@ -143,13 +161,14 @@ enum err connect_open(struct flow *flow, struct call *call, struct bytes ticket,
 	TRY(store_consent_send(flow->store, &view.consent, browser, str(state)));
 	TRY(provider_scopes(view.service, view.consent.scopes, &scopes));
 	const struct provider_consent consent = {
-		.client_id = client.client_id,
-		.redirect_uri = str(redirect),
 		.state = str(state),
 		.challenge = str(challenge),
 		.scopes = &scopes,
 	};
-	TRY(provider_authorize(view.service, &consent, ret_url));
+	scoped(json_free) json_t *variables = NULL;
+	TRY(variables_before(flow, &view.consent, &client, &variables));
+	const struct provider_party party = { client.client_id, str(redirect), variables };
+	TRY(provider_authorize(view.service, &party, &consent, ret_url));
 	consent_record(flow, call, &view.consent, EVENT_connect_open, &record);
 	return flow_event(flow, call, &record);
 }
@@ -357,7 +376,7 @@ static enum err ask_on(struct flow *flow, struct connect *connect)
 	const struct service *service;
 
 	TRY(compiled_service(flow, connect->tenant, str(connect->service), &service));
-	const enum err err = provider_call_discover(service, &errand.call);
+	const enum err err = provider_call_discover(service, connect->variables, &errand.call);
 	if (err == ERR_UNSUPPORTED)
 		return ask_account(flow, connect);
 	TRY(err);
@@ -390,7 +409,8 @@ static enum err seal_tokens(struct flow *flow, struct connect *connect,
 		.user = connect->user,
 	};
 
-	return errand_adopt(flow, service, answer, &row, connect->version, on_sealed, connect);
+	const struct errand_home home = { &row, connect->version, on_sealed, connect };
+	return errand_adopt(flow, service, connect->variables, answer, &home);
 }
 
 /* Granted is what the provider says; where it says nothing, what was asked (RFC 6749 5.1). */
@@ -452,21 +472,24 @@ static enum err redeem(struct flow *flow, struct connect *connect,
 	if (provider_take_redirect(service, answer->query, connect->variables) != OK)
 		return ERR_PROVIDER_REFUSED;
 	connect_redirect_uri(flow, redirect);
-	TRY(provider_call_code(service, client.client_id, answer->code, str(redirect),
-			       consent->verifier, &errand.call));
+	const struct provider_party party = { client.client_id, str(redirect), connect->variables };
+	TRY(provider_call_code(service, &party, answer->code, consent->verifier, &errand.call));
 	TRY(errand_pack(&errand, &(struct errand_secrets){ .client = &client }));
 	connect_record(flow, connect, OUTCOME_INTENT, &record);
 	return errand_begin(flow, &errand, (struct id){ { 0 } }, &record, on_redeemed, connect);
 }
 
 /* RFC 9207 2.4: an issuer that is not the one we sent the browser to ends the flow. */
-static enum err check_answer(struct flow *flow, const struct connect_answer *answer,
-			     const struct consent_row *consent)
+static enum err check_answer(struct flow *flow, const struct connect *connect,
+			     const struct connect_answer *answer, const struct consent_row *consent)
 {
+	scoped(dynbuf_done) struct dynbuf url;
 	const struct service *service;
 
 	TRY(compiled_service(flow, consent->tenant, consent->service, &service));
-	if (!service_iss_ok(service, answer->iss))
+	dynbuf_init(&url, PROVIDER_URL_MAX);
+	TRY(provider_authorize_url(service, connect->variables, &url));
+	if (!service_iss_ok(service, dynbuf_view(&url), answer->iss))
 		return ERR_FORBIDDEN;
 	if (answer->error.p != NULL)
 		return bytes_is(answer->error, "access_denied") ? ERR_DENIED : ERR_PROVIDER_REFUSED;
@@ -478,6 +501,7 @@ static enum err connect_new_journey(struct flow *flow, struct call *call,
 {
 	scoped(connect_free) struct connect *connect = calloc(1, sizeof *connect);
 	struct connection_row row;
+	struct client_row client;
 
 	if (connect == NULL)
 		return FAULT_NOMEM;
@@ -488,9 +512,8 @@ static enum err connect_new_journey(struct flow *flow, struct call *call,
 	connect->again = !id_none(consent->connection);
 	connect->connection = connect->again ? consent->connection : id_new();
 	connect->version = 1;
-	connect->variables = json_object();
-	if (connect->variables == NULL)
-		return FAULT_NOMEM;
+	TRY(store_client_find(flow->store, consent->tenant, consent->service, &client));
+	TRY(variables_before(flow, consent, &client, &connect->variables));
 	TRY(bytes_str(consent->service, connect->service, sizeof connect->service));
 	(void)snprintf(connect->result.service, sizeof connect->result.service, "%s",
 		       connect->service);
@@ -518,7 +541,7 @@ void connect_return(struct flow *flow, struct call *call, const struct connect_a
 		call->done(flow, call, OK, &result);
 		return;
 	}
-	enum err err = check_answer(flow, answer, &consent);
+	enum err err = check_answer(flow, connect, answer, &consent);
 	if (err == OK)
 		err = redeem(flow, connect, &consent, answer);
 	if (err == OK)

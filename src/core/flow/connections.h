@@ -10,6 +10,7 @@
  */
 
 #include "codec/form.h"
+#include "codec/json.h"
 #include "core/flow/flow.h"
 #include "core/flow/objects.h"
 
@@ -18,10 +19,11 @@ struct connect_new {
 	struct bytes service, alias;
 	struct bytes scopes;  /* separated by spaces; empty: the service's own default */
 	struct id connection; /* to be connected again or widened; none: a new account */
+	json_t *variables;    /* those that are given at the start; NULL: none */
 };
 
 /* ERR_NOT_FOUND (user or service), ERR_INVALID_SCOPE (one the service does not have),
- * ERR_NO_CLIENT */
+ * ERR_NO_CLIENT, ERR_VARIABLE */
 must_check enum err connect_start(struct flow *flow, struct call *call,
 				  const struct connect_new *new, struct consent_row *ret,
 				  struct token_text *ret_ticket);

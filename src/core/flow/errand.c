@@ -134,28 +134,38 @@ void errand_reply(const struct service *service, const struct ask_answer *answer
 		ret->class = REPLY_UNUSABLE;
 }
 
-enum err errand_adopt(struct flow *flow, const struct service *service,
-		      const struct ask_answer *answer, const struct connection_row *row,
-		      uint64_t version, adopt_done_fn done, void *journey)
+json_t *errand_variables(const struct connection_row *row)
 {
+	json_t *variables = NULL;
+
+	if (row->variables.n == 0 ||
+	    json_parse(row->variables, &json_request_limits, &variables) != OK)
+		return json_object();
+	return variables;
+}
+
+enum err errand_adopt(struct flow *flow, const struct service *service, const json_t *variables,
+		      const struct ask_answer *answer, const struct errand_home *home)
+{
+	const struct connection_row *row = home->row;
 	const struct ask_item places[] = {
 		{ .field = PLACE_ACCESS_TOKEN,
 		  .tenant = row->tenant,
 		  .user = row->user,
 		  .object = row->id,
-		  .version = version },
+		  .version = home->version },
 		{ .field = PLACE_REFRESH_TOKEN,
 		  .tenant = row->tenant,
 		  .user = row->user,
 		  .object = row->id,
-		  .version = version },
+		  .version = home->version },
 	};
 	scoped(dynbuf_done) struct dynbuf hosts;
 
 	dynbuf_init(&hosts, IPC_HOSTS_MAX);
-	service_hosts(service, &hosts);
+	service_hosts(service, provider_value, variables, &hosts);
 	TRY(dynbuf_err(&hosts));
 	return ask_adopt(flow, RECEIVER_COURIER, answer->reply.capsule, places,
 			 (answer->reply.found & FOUND_REFRESH) != 0 ? 2 : 1, dynbuf_view(&hosts),
-			 done, journey);
+			 home->done, home->journey);
 }

@@ -19,6 +19,17 @@ struct errand {
 
 void errand_done(struct errand *errand);
 
+/* Where new tokens are sealed for, and who is told. */
+struct errand_home {
+	const struct connection_row *row; /* tenant, user and id */
+	uint64_t version;
+	adopt_done_fn done;
+	void *journey;
+};
+
+/* A row's variables; an empty object where it has none. NULL: no memory. */
+json_t *errand_variables(const struct connection_row *row);
+
 /* Who may be asked for, and with which secrets; each value is NULL or empty where there is none. */
 struct errand_secrets {
 	const struct client_row *client;
@@ -37,8 +48,8 @@ must_check enum err errand_begin(struct flow *flow, const struct errand *errand,
 void errand_reply(const struct service *service, const struct ask_answer *answer, bool refresh,
 		  struct bytes asked, usec_t now, struct reply *ret);
 
-/* Where the tokens of a connection may go, sealed in: see service_hosts().
- * Seals the found tokens of @answer for the connection's @version. */
+/* Seals the found tokens of @answer for the connection's @version, with where they may go: the
+ * origins of service_hosts() that follow from @variables, the connection's own. */
 must_check enum err errand_adopt(struct flow *flow, const struct service *service,
-				 const struct ask_answer *answer, const struct connection_row *row,
-				 uint64_t version, adopt_done_fn done, void *journey);
+				 const json_t *variables, const struct ask_answer *answer,
+				 const struct errand_home *home);

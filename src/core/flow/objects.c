@@ -6,6 +6,8 @@
 #include "core/catalog/service.h"
 #include "core/flow/ask.h"
 #include "core/flow/compiled.h"
+#include "core/flow/given.h"
+#include "core/oauth/provider.h"
 #include "crypto/crypto.h"
 
 bool name_ok(struct bytes name, size_t max)
@@ -239,15 +241,20 @@ static enum err client_for(struct flow *flow, struct id tenant, struct bytes ser
 }
 
 enum err service_client_set(struct flow *flow, struct call *call, struct bytes service,
-			    struct bytes client_id)
+			    const struct client_new *new)
 {
+	const struct service *known;
 	struct client_row row;
 
-	if (!name_ok(client_id, 512))
+	if (!name_ok(new->client_id, 512))
 		return ERR_MALFORMED;
 	TRY(client_for(flow, call->tenant, service, &row));
-	row.client_id = client_id;
+	TRY(compiled_service(flow, call->tenant, service, &known));
+	scoped(json_free) json_t *variables = NULL;
+	TRY(given_check(call, known, SERVICE_FROM_OPERATOR, new->variables, &variables));
+	row.client_id = new->client_id;
 	TRY(store_client_put(flow->store, &row));
+	TRY(given_save(flow, row.tenant, row.id, variables));
 	return service_event(flow, call, row.service, EVENT_service_client, row.rev);
 }
 
@@ -308,10 +315,13 @@ enum err service_secret_set(struct flow *flow, struct call *call, struct bytes s
 					.tenant = call->tenant,
 					.object = row.id,
 					.version = set->version };
+	scoped(json_free) json_t *variables = NULL;
 	struct dynbuf hosts;
 	dynbuf_init(&hosts, IPC_HOSTS_MAX);
-	service_hosts(known, &hosts);
-	enum err err = bytes_str(row.service, set->service, sizeof set->service);
+	enum err err = given_load(flow, row.tenant, row.id, &variables);
+	service_hosts(known, provider_value, variables, &hosts);
+	if (err == OK)
+		err = bytes_str(row.service, set->service, sizeof set->service);
 	if (err == OK)
 		err = dynbuf_err(&hosts);
 	if (err == OK)

@@ -7,6 +7,7 @@
  * its event down in the transaction of the call.
  */
 
+#include "codec/json.h"
 #include "codec/token.h"
 #include "core/flow/flow.h"
 
@@ -47,9 +48,14 @@ must_check enum err agent_disable(struct flow *flow, struct call *call, struct i
 /* Checks and stores a service file. ERR_MALFORMED (@complaint says where), ERR_TOO_LARGE */
 must_check enum err service_add(struct flow *flow, struct call *call, struct bytes yaml,
 				struct complaint *complaint, struct service_row *ret);
-/* ERR_NOT_FOUND (no such service), ERR_MALFORMED */
+struct client_new {
+	struct bytes client_id;
+	json_t *variables; /* those that the operator gives; NULL: none */
+};
+/* Other values for the operator's variables do not reach a secret that is sealed already: it is to
+ * be set again. ERR_NOT_FOUND (no such service), ERR_MALFORMED, ERR_VARIABLE */
 must_check enum err service_client_set(struct flow *flow, struct call *call, struct bytes service,
-				       struct bytes client_id);
+				       const struct client_new *new);
 /* Takes the secret that gate has sealed for keeper; answers through call->done, result NULL.
  * ERR_NOT_FOUND, ERR_MALFORMED (no capsule) */
 must_check enum err service_secret_set(struct flow *flow, struct call *call, struct bytes service);

@@ -313,10 +313,11 @@ static void refresh_answered(struct flow *flow, struct refresh *refresh,
 	refresh->expires = reply.expires;
 	memcpy(refresh->scopes, reply.scopes, sizeof refresh->scopes);
 	reply_done(&reply);
+	scoped(json_free) json_t *variables = errand_variables(&row);
+	const struct errand_home home = { &row, row.version + 1, on_sealed, refresh };
 	if (class != REPLY_GRANTED)
 		refresh_failed(flow, refresh, class, reply.retry_after_s);
-	else if (errand_adopt(flow, service, answer, &row, row.version + 1, on_sealed, refresh) !=
-		 OK)
+	else if (errand_adopt(flow, service, variables, answer, &home) != OK)
 		/* Not acknowledged: courier still holds the pair for the next core. */
 		refresh_over(flow, refresh, ERR_OVERLOADED);
 }
@@ -373,7 +374,10 @@ static enum err stage_call(struct flow *flow, struct refresh *refresh,
 
 	TRY(compiled_service(flow, row->tenant, row->service, &service));
 	TRY(store_client_find(flow->store, row->tenant, row->service, &client));
-	TRY(provider_call_refresh(service, client.client_id, &errand.call));
+	scoped(json_free) json_t *variables = errand_variables(row);
+	const struct provider_party party = { .client_id = client.client_id,
+					      .variables = variables };
+	TRY(provider_call_refresh(service, &party, &errand.call));
 	TRY(errand_pack(&errand, &(struct errand_secrets){ &client, row }));
 	refresh_record(flow, row, OUTCOME_INTENT, &record);
 	record.event = refresh->attempt;

@@ -61,16 +61,6 @@ static void destroy(struct connection_row *row)
 	row->revoke_at = 0;
 }
 
-static json_t *variables_of(const struct connection_row *row)
-{
-	json_t *variables = NULL;
-
-	if (row->variables.n == 0 ||
-	    json_parse(row->variables, &json_request_limits, &variables) != OK)
-		return json_object();
-	return variables;
-}
-
 static enum err write_fact(struct flow *flow, struct removal *removal, struct connection_row *row,
 			   uint8_t kind, uint8_t outcome)
 {
@@ -118,7 +108,7 @@ static enum err probe(struct flow *flow, struct removal *removal)
 	struct ipc_record record;
 
 	TRY(load_with_service(flow, removal, &row, &service));
-	scoped(json_free) json_t *variables = variables_of(&row);
+	scoped(json_free) json_t *variables = errand_variables(&row);
 	enum err err = provider_call_probe(service, variables, &errand.call);
 	if (err == OK)
 		err = errand_pack(&errand, &(struct errand_secrets){ .connection = &row });
@@ -198,9 +188,10 @@ static enum err revoke(struct flow *flow, struct removal *removal)
 	if (row.access.n == 0 && row.refresh.n == 0)
 		return ERR_UNSUPPORTED;
 	TRY(store_client_find(flow->store, row.tenant, row.service, &client));
-	scoped(json_free) json_t *variables = variables_of(&row);
-	TRY(provider_call_revoke(service, client.client_id, row.refresh.n > 0, variables,
-				 &errand.call));
+	scoped(json_free) json_t *variables = errand_variables(&row);
+	const struct provider_party party = { .client_id = client.client_id,
+					      .variables = variables };
+	TRY(provider_call_revoke(service, &party, row.refresh.n > 0, &errand.call));
 	TRY(errand_pack(&errand, &(struct errand_secrets){ &client, &row }));
 	removal_record(flow, removal, &row, EVENT_provider_revoke, &record);
 	record.outcome = OUTCOME_INTENT;

@@ -83,30 +83,36 @@ static void body_print(struct provider_call *call, enum provider_body kind,
 		print_form(pairs, &call->body);
 }
 
-/* What stands in an address between braces. */
-struct variables {
-	const json_t *of_connection;
-	struct bytes client_id;
-};
-
-static struct bytes variable_find(void *ctx, struct bytes name)
+struct bytes provider_value(const void *variables, struct bytes name)
 {
-	const struct variables *variables = ctx;
 	char text[65];
 
-	if (bytes_is(name, "client_id"))
-		return variables->client_id;
 	if (bytes_str(name, text, sizeof text) != OK)
 		return (struct bytes){ NULL, 0 };
-	return json_str(variables->of_connection, text);
+	return json_str(variables, text);
 }
 
-static enum err expand(struct bytes url, const json_t *of_connection, struct bytes client_id,
-		       struct provider_call *call)
-{
-	struct variables variables = { of_connection, client_id };
+/* What stands in an address between braces. */
+struct places {
+	const struct service *service;
+	const struct provider_party *party;
+};
 
-	const enum err err = uri_expand(url, variable_find, &variables, &call->url);
+static struct bytes place_find(void *ctx, struct bytes name)
+{
+	const struct places *places = ctx;
+
+	if (bytes_is(name, "client_id"))
+		return places->party->client_id;
+	return service_value(places->service, name, provider_value, places->party->variables);
+}
+
+static enum err expand(const struct service *service, struct bytes url,
+		       const struct provider_party *party, struct dynbuf *out)
+{
+	struct places places = { service, party };
+
+	const enum err err = uri_expand(url, place_find, &places, out);
 	return err == ERR_MALFORMED ? ERR_TOO_LARGE : err;
 }
 
@@ -194,14 +200,22 @@ static bool is_omitted(const struct service *service, const char *name)
 	return false;
 }
 
-enum err provider_authorize(const struct service *service, const struct provider_consent *consent,
-			    struct dynbuf *out)
+enum err provider_authorize_url(const struct service *service, const json_t *variables,
+				struct dynbuf *out)
+{
+	const struct provider_party party = { .variables = variables };
+
+	return expand(service, service->oauth.authorize_url, &party, out);
+}
+
+enum err provider_authorize(const struct service *service, const struct provider_party *party,
+			    const struct provider_consent *consent, struct dynbuf *out)
 {
 	const struct bytes url = service->oauth.authorize_url;
 	struct pairs pairs = { 0 };
 
-	pairs_add(&pairs, "client_id", consent->client_id);
-	pairs_add(&pairs, "redirect_uri", consent->redirect_uri);
+	pairs_add(&pairs, "client_id", party->client_id);
+	pairs_add(&pairs, "redirect_uri", party->redirect_uri);
 	pairs_add(&pairs, "state", consent->state);
 	if (!is_omitted(service, "response_type"))
 		pairs_add(&pairs, "response_type", str("code"));
@@ -210,7 +224,7 @@ enum err provider_authorize(const struct service *service, const struct provider
 		pairs_add(&pairs, "code_challenge_method", str("S256"));
 	}
 	pairs_more(&pairs, &service->oauth.authorize_params);
-	dynbuf_bytes(out, url);
+	TRY(expand(service, url, party, out));
 	dynbuf_u8(out, memchr(url.p, '?', url.n) == NULL ? '?' : '&');
 	print_form(&pairs, out);
 	if (service->oauth.has_scopes)
@@ -267,34 +281,33 @@ static enum err call_err(const struct provider_call *call)
 	return dynbuf_err(&call->body);
 }
 
-enum err provider_call_code(const struct service *service, struct bytes client_id,
-			    struct bytes code, struct bytes redirect_uri, struct bytes verifier,
-			    struct provider_call *ret)
+enum err provider_call_code(const struct service *service, const struct provider_party *party,
+			    struct bytes code, struct bytes verifier, struct provider_call *ret)
 {
 	struct pairs pairs = { 0 };
 
 	call_init(ret, SERVICE_POST);
-	dynbuf_bytes(&ret->url, service->oauth.token_url);
+	TRY(expand(service, service->oauth.token_url, party, &ret->url));
 	pairs_add(&pairs, "grant_type", str("authorization_code"));
 	pairs_add(&pairs, "code", code);
-	pairs_add(&pairs, "redirect_uri", redirect_uri);
+	pairs_add(&pairs, "redirect_uri", party->redirect_uri);
 	if (service->oauth.pkce)
 		pairs_add(&pairs, "code_verifier", verifier);
-	add_client(service->oauth.auth, client_id, &pairs, ret);
+	add_client(service->oauth.auth, party->client_id, &pairs, ret);
 	pairs_more(&pairs, &service->oauth.token_params);
 	token_call(service, &service->oauth.reply, &pairs, ret);
 	return call_err(ret);
 }
 
-enum err provider_call_refresh(const struct service *service, struct bytes client_id,
+enum err provider_call_refresh(const struct service *service, const struct provider_party *party,
 			       struct provider_call *ret)
 {
 	struct pairs pairs = { 0 };
 
 	call_init(ret, SERVICE_POST);
-	dynbuf_bytes(&ret->url, service->oauth.refresh_url);
+	TRY(expand(service, service->oauth.refresh_url, party, &ret->url));
 	pairs_add(&pairs, "grant_type", str("refresh_token"));
-	add_client(service->oauth.auth, client_id, &pairs, ret);
+	add_client(service->oauth.auth, party->client_id, &pairs, ret);
 	place(ret, (struct provider_placement){ .secret = PROVIDER_REFRESH,
 						.how = PROVIDER_MEMBER,
 						.name = str("refresh_token") });
@@ -303,8 +316,8 @@ enum err provider_call_refresh(const struct service *service, struct bytes clien
 	return call_err(ret);
 }
 
-enum err provider_call_revoke(const struct service *service, struct bytes client_id,
-			      bool has_refresh, const json_t *variables, struct provider_call *ret)
+enum err provider_call_revoke(const struct service *service, const struct provider_party *party,
+			      bool has_refresh, struct provider_call *ret)
 {
 	const struct service_revoke *revoke = &service->oauth.revoke;
 	const bool bearer = revoke->place == SERVICE_AS_BEARER;
@@ -313,7 +326,7 @@ enum err provider_call_revoke(const struct service *service, struct bytes client
 	call_init(ret, revoke->method);
 	if (revoke->url.n == 0)
 		return ERR_UNSUPPORTED;
-	TRY(expand(revoke->url, variables, client_id, ret));
+	TRY(expand(service, revoke->url, party, &ret->url));
 	place(ret, (struct provider_placement){
 			   .secret = revoke->prefers_refresh && has_refresh ? PROVIDER_REFRESH
 									    : PROVIDER_ACCESS,
@@ -324,7 +337,7 @@ enum err provider_call_revoke(const struct service *service, struct bytes client
 		return call_err(ret);
 	/* RFC 7009 2.1: a public client names itself; one whose proof is not wanted need not. */
 	if (revoke->auth != SERVICE_AUTH_NONE || service->oauth.auth == SERVICE_AUTH_NONE)
-		add_client(revoke->auth, client_id, &pairs, ret);
+		add_client(revoke->auth, party->client_id, &pairs, ret);
 	body_print(ret, revoke->place == SERVICE_IN_JSON ? PROVIDER_BODY_JSON : PROVIDER_BODY_FORM,
 		   &pairs);
 	return call_err(ret);
@@ -333,12 +346,13 @@ enum err provider_call_revoke(const struct service *service, struct bytes client
 static enum err lookup_call(const struct service *service, const struct service_lookup *lookup,
 			    const json_t *variables, struct provider_call *ret)
 {
-	const struct bytes header = service->api.header, none = { NULL, 0 };
+	const struct provider_party party = { .variables = variables };
+	const struct bytes header = service->api.header;
 
 	call_init(ret, lookup->method);
 	if (lookup->url.n == 0)
 		return ERR_UNSUPPORTED;
-	TRY(expand(lookup->url, variables, none, ret));
+	TRY(expand(service, lookup->url, &party, &ret->url));
 	place(ret,
 	      (struct provider_placement){ .secret = PROVIDER_ACCESS,
 					   .how = header.n == 0 ? PROVIDER_BEARER : PROVIDER_HEADER,
@@ -347,9 +361,10 @@ static enum err lookup_call(const struct service *service, const struct service_
 	return call_err(ret);
 }
 
-enum err provider_call_discover(const struct service *service, struct provider_call *ret)
+enum err provider_call_discover(const struct service *service, const json_t *variables,
+				struct provider_call *ret)
 {
-	return lookup_call(service, &service->oauth.discover, NULL, ret);
+	return lookup_call(service, &service->oauth.discover, variables, ret);
 }
 
 enum err provider_call_account(const struct service *service, const json_t *variables,

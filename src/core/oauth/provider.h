@@ -45,8 +45,14 @@ struct provider_call {
 
 void provider_call_done(struct provider_call *call);
 
+/* On whose behalf a provider is asked. */
+struct provider_party {
+	struct bytes client_id, redirect_uri;
+	const json_t *variables; /* the connection's JSON object, or NULL */
+};
+
 struct provider_consent {
-	struct bytes client_id, redirect_uri, state;
+	struct bytes state;
 	struct bytes challenge;	     /* ignored where the service has no PKCE */
 	const struct scopes *scopes; /* as provider_scopes() answered */
 };
@@ -56,24 +62,29 @@ struct provider_consent {
  * have. */
 must_check enum err provider_scopes(const struct service *service, struct bytes asked,
 				    struct scopes *ret);
-/* The address that the browser is sent to. ERR_TOO_LARGE. */
+/* The address that the browser is sent to. ERR_TOO_LARGE, ERR_NOT_FOUND (as below). */
 must_check enum err provider_authorize(const struct service *service,
+				       const struct provider_party *party,
 				       const struct provider_consent *consent, struct dynbuf *out);
 
+/* The same without its parameters. */
+must_check enum err provider_authorize_url(const struct service *service, const json_t *variables,
+					   struct dynbuf *out);
+
 /* Each makes *@ret, which the caller ends with provider_call_done(), also after a failure.
- * ERR_TOO_LARGE; those with @variables: ERR_NOT_FOUND (the connection lacks one that the address
- * needs). @variables is the connection's JSON object, or NULL. */
-must_check enum err provider_call_code(const struct service *service, struct bytes client_id,
-				       struct bytes code, struct bytes redirect_uri,
+ * ERR_TOO_LARGE, ERR_NOT_FOUND: the connection lacks a variable that the address needs. */
+must_check enum err provider_call_code(const struct service *service,
+				       const struct provider_party *party, struct bytes code,
 				       struct bytes verifier, struct provider_call *ret);
-must_check enum err provider_call_refresh(const struct service *service, struct bytes client_id,
+must_check enum err provider_call_refresh(const struct service *service,
+					  const struct provider_party *party,
 					  struct provider_call *ret);
 /* ERR_UNSUPPORTED: the service has no revocation. */
-must_check enum err provider_call_revoke(const struct service *service, struct bytes client_id,
-					 bool has_refresh, const json_t *variables,
+must_check enum err provider_call_revoke(const struct service *service,
+					 const struct provider_party *party, bool has_refresh,
 					 struct provider_call *ret);
 /* ERR_UNSUPPORTED: no second step is needed. */
-must_check enum err provider_call_discover(const struct service *service,
+must_check enum err provider_call_discover(const struct service *service, const json_t *variables,
 					   struct provider_call *ret);
 must_check enum err provider_call_account(const struct service *service, const json_t *variables,
 					  struct provider_call *ret);
@@ -81,6 +92,17 @@ must_check enum err provider_call_account(const struct service *service, const j
 must_check enum err provider_call_probe(const struct service *service, const json_t *variables,
 					struct provider_call *ret);
 
+/* service_value_fn over a JSON object of variables. */
+struct bytes provider_value(const void *variables, struct bytes name);
+/* Adds @given (name to text; NULL: nothing), of which all must be variables of @service that are
+ * given there, to the object @variables. @from: SERVICE_FROM_START or SERVICE_FROM_OPERATOR.
+ * ERR_MALFORMED: one is unknown or fails its check; then none was added. */
+must_check enum err provider_take_given(const struct service *service, enum service_from from,
+					json_t *given, json_t *variables);
+/* Whether a variable that is given there, and has no default, is missing in @variables; @ret is
+ * then its name. */
+bool provider_lacks(const struct service *service, enum service_from from, const json_t *variables,
+		    struct bytes *ret);
 /* Adds the variables that come from there to the object @variables. ERR_MALFORMED: one is not there
  * or fails its check; then none was added. The second one also as provider_account_read(). */
 must_check enum err provider_take_redirect(const struct service *service, const struct form *query,

@@ -120,12 +120,24 @@ enum err provider_revoke_read(const struct service *service, unsigned status, st
 	return OK;
 }
 
+static enum err set_variable(const struct service_variable *variable, struct bytes value,
+			     json_t *to)
+{
+	const struct bytes bare = service_variable_bare(variable, value);
+	char name[65];
+
+	if (!service_variable_ok(variable, bare) ||
+	    bytes_str(variable->name, name, sizeof name) != OK)
+		return ERR_MALFORMED;
+	return json_object_set_new(to, name, json_of(bare)) == 0 ? OK : FAULT_NOMEM;
+}
+
 /* Sets all variables from there, or none. */
 static enum err take_variables(const struct service *service, enum service_from from,
 			       const json_t *source, json_t *variables)
 {
 	scoped(json_free) json_t *found = json_object();
-	char text[SERVICE_VALUE_MAX + 1], name[65];
+	char text[SERVICE_VALUE_MAX + 1];
 
 	if (found == NULL)
 		return FAULT_NOMEM;
@@ -133,14 +145,56 @@ static enum err take_variables(const struct service *service, enum service_from 
 		const struct service_variable *variable = &service->oauth.variables[i];
 		if (variable->from != from)
 			continue;
-		if (!path_text(source, variable->path, text, sizeof text) ||
-		    !service_variable_ok(variable, str(text)) ||
-		    bytes_str(variable->name, name, sizeof name) != OK)
+		if (!path_text(source, variable->path, text, sizeof text))
 			return ERR_MALFORMED;
-		if (json_object_set_new(found, name, json_string(text)) != 0)
-			return FAULT_NOMEM;
+		TRY(set_variable(variable, str(text), found));
 	}
 	return json_object_update(variables, found) == 0 ? OK : FAULT_NOMEM;
+}
+
+static const struct service_variable *given_find(const struct service *service,
+						 enum service_from from, const char *name)
+{
+	for (size_t i = 0; i < service->oauth.variables_n; i++)
+		if (service->oauth.variables[i].from == from &&
+		    bytes_is(service->oauth.variables[i].name, name))
+			return &service->oauth.variables[i];
+	return NULL;
+}
+
+enum err provider_take_given(const struct service *service, enum service_from from, json_t *given,
+			     json_t *variables)
+{
+	scoped(json_free) json_t *found = json_object();
+
+	if (found == NULL)
+		return FAULT_NOMEM;
+	if (given != NULL && !json_is_object(given))
+		return ERR_MALFORMED;
+	for (void *at = json_object_iter(given); at != NULL;
+	     at = json_object_iter_next(given, at)) {
+		const struct service_variable *variable =
+			given_find(service, from, json_object_iter_key(at));
+		const json_t *value = json_object_iter_value(at);
+		if (variable == NULL || !json_is_string(value))
+			return ERR_MALFORMED;
+		TRY(set_variable(variable, str(json_string_value(value)), found));
+	}
+	return json_object_update(variables, found) == 0 ? OK : FAULT_NOMEM;
+}
+
+bool provider_lacks(const struct service *service, enum service_from from, const json_t *variables,
+		    struct bytes *ret)
+{
+	for (size_t i = 0; i < service->oauth.variables_n; i++) {
+		const struct service_variable *variable = &service->oauth.variables[i];
+		if (variable->from != from || variable->otherwise.n > 0 ||
+		    provider_value(variables, variable->name).p != NULL)
+			continue;
+		*ret = variable->name;
+		return true;
+	}
+	return false;
 }
 
 enum err provider_take_redirect(const struct service *service, const struct form *query,

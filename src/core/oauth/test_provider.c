@@ -70,15 +70,15 @@ static void authorize(const char *id, const char *asked, const char *want)
 	struct dynbuf out;
 
 	assert_int_equal(provider_scopes(service, str(asked), &scopes), OK);
+	const struct provider_party party = { str("my id"),
+					      str("http://localhost:7070/login/callback"), NULL };
 	const struct provider_consent consent = {
-		.client_id = str("my id"),
-		.redirect_uri = str("http://localhost:7070/login/callback"),
 		.state = str("s1"),
 		.challenge = str("c1"),
 		.scopes = &scopes,
 	};
 	dynbuf_init(&out, PROVIDER_URL_MAX);
-	assert_int_equal(provider_authorize(service, &consent, &out), OK);
+	assert_int_equal(provider_authorize(service, &party, &consent, &out), OK);
 	assert_text(&out, want);
 	dynbuf_done(&out);
 	service_free(&service);
@@ -104,9 +104,11 @@ static void a_code_is_redeemed_without_any_secret_in_the_text(void **state)
 	struct service *service = builtin("github");
 	struct provider_call call;
 
-	assert_int_equal(provider_call_code(service, str("id"), str("c&d"), str("http://x/cb"),
-					    str("v"), &call),
-			 OK);
+	assert_int_equal(
+		provider_call_code(service,
+				   &(struct provider_party){ str("id"), str("http://x/cb"), NULL },
+				   str("c&d"), str("v"), &call),
+		OK);
 	assert_text(&call.url, "https://github.com/login/oauth/access_token");
 	assert_text(&call.body,
 		    "grant_type=authorization_code&code=c%26d&redirect_uri=http%3A%2F%2Fx%2Fcb"
@@ -130,7 +132,10 @@ static void a_refresh_places_both_secrets_and_cuts_where_the_file_says(void **st
 	struct service *service = builtin("slack");
 	struct provider_call call;
 
-	assert_int_equal(provider_call_refresh(service, str("id"), &call), OK);
+	assert_int_equal(provider_call_refresh(service,
+					       &(struct provider_party){ .client_id = str("id") },
+					       &call),
+			 OK);
 	assert_text(&call.body, "grant_type=refresh_token");
 	assert_int_equal(call.placements_n, 2);
 	assert_int_equal(call.placements[0].how, PROVIDER_BASIC);
@@ -139,8 +144,10 @@ static void a_refresh_places_both_secrets_and_cuts_where_the_file_says(void **st
 	assert_true(bytes_is(call.placements[1].name, "refresh_token"));
 	assert_true(bytes_is(call.cuts[1], "refresh_token"));
 	provider_call_done(&call);
-	assert_int_equal(
-		provider_call_code(service, str("id"), str("c"), str("r"), str("v"), &call), OK);
+	assert_int_equal(provider_call_code(service,
+					    &(struct provider_party){ str("id"), str("r"), NULL },
+					    str("c"), str("v"), &call),
+			 OK);
 	assert_true(bytes_is(call.cuts[0], "authed_user.access_token"));
 	assert_text(&call.body, "grant_type=authorization_code&code=c&redirect_uri=r");
 	provider_call_done(&call);
@@ -152,7 +159,10 @@ static void revocation_takes_the_form_of_each_provider(void **state)
 	struct service *service = builtin("github");
 	struct provider_call call;
 
-	assert_int_equal(provider_call_revoke(service, str("a/b"), true, NULL, &call), OK);
+	assert_int_equal(provider_call_revoke(service,
+					      &(struct provider_party){ .client_id = str("a/b") },
+					      true, &call),
+			 OK);
 	assert_text(&call.url, "https://api.github.com/applications/a%2Fb/token");
 	assert_int_equal(call.method, SERVICE_DELETE);
 	assert_text(&call.body, "{}");
@@ -163,18 +173,27 @@ static void revocation_takes_the_form_of_each_provider(void **state)
 	service_free(&service);
 
 	service = builtin("google");
-	assert_int_equal(provider_call_revoke(service, str("id"), true, NULL, &call), OK);
+	assert_int_equal(provider_call_revoke(service,
+					      &(struct provider_party){ .client_id = str("id") },
+					      true, &call),
+			 OK);
 	assert_int_equal(call.placements_n, 1);
 	assert_int_equal(call.placements[0].secret, PROVIDER_REFRESH);
 	assert_text(&call.body, "");
 	provider_call_done(&call);
-	assert_int_equal(provider_call_revoke(service, str("id"), false, NULL, &call), OK);
+	assert_int_equal(provider_call_revoke(service,
+					      &(struct provider_party){ .client_id = str("id") },
+					      false, &call),
+			 OK);
 	assert_int_equal(call.placements[0].secret, PROVIDER_ACCESS);
 	provider_call_done(&call);
 	service_free(&service);
 
 	service = builtin("slack");
-	assert_int_equal(provider_call_revoke(service, str("id"), true, NULL, &call), OK);
+	assert_int_equal(provider_call_revoke(service,
+					      &(struct provider_party){ .client_id = str("id") },
+					      true, &call),
+			 OK);
 	assert_int_equal(call.placements[0].how, PROVIDER_BEARER);
 	assert_int_equal(call.placements[0].secret, PROVIDER_ACCESS);
 	assert_int_equal(call.kind, PROVIDER_BODY_NONE);
@@ -182,7 +201,9 @@ static void revocation_takes_the_form_of_each_provider(void **state)
 	service_free(&service);
 
 	service = builtin("jira");
-	assert_int_equal(provider_call_revoke(service, str("id"), true, NULL, &call),
+	assert_int_equal(provider_call_revoke(service,
+					      &(struct provider_party){ .client_id = str("id") },
+					      true, &call),
 			 ERR_UNSUPPORTED);
 	provider_call_done(&call);
 	service_free(&service);

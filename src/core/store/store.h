@@ -95,6 +95,10 @@ must_check enum err store_client_find(struct store *store, struct id tenant, str
 typedef enum err (*store_client_fn)(void *ctx, const struct client_row *row);
 must_check enum err store_client_list(struct store *store, struct id tenant, struct page page,
 				      store_client_fn fn, void *ctx);
+/* What was given for a client or a consent, by that one's id; as store_client_put(). */
+must_check enum err store_given_put(struct store *store, struct given_row *row);
+must_check enum err store_given_get(struct store *store, struct id tenant, struct id id,
+				    struct given_row *ret);
 must_check enum err store_service_put(struct store *store, struct service_row *row);
 must_check enum err store_service_find(struct store *store, struct id tenant, struct bytes service,
 				       struct service_row *ret);

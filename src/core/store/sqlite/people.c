@@ -134,6 +134,19 @@ enum err store_client_put(struct store *store, struct client_row *row)
 			     row, &row->rev);
 }
 
+enum err store_given_put(struct store *store, struct given_row *row)
+{
+	return put_or_update(store, STATEMENT_given_put, STATEMENT_given_update, &table_given, row,
+			     &row->rev);
+}
+
+enum err store_given_get(struct store *store, struct id tenant, struct id id, struct given_row *ret)
+{
+	const struct arg args[] = { arg_id(&tenant), arg_id(&id), { ARG_END } };
+
+	return row_find(store, STATEMENT_given_get, &table_given, args, ret, NULL);
+}
+
 enum err store_client_find(struct store *store, struct id tenant, struct bytes service,
 			   struct client_row *ret)
 {

@@ -122,6 +122,13 @@ static const char *const migrations[] = {
 	") STRICT;"
 	"CREATE INDEX counters_ends ON counters(ends) WHERE ends > 0;"
 	"PRAGMA user_version = 3;",
+
+	"CREATE TABLE given("
+	" id BLOB NOT NULL, tenant BLOB NOT NULL REFERENCES tenants(id), rev INTEGER NOT NULL,"
+	" text BLOB NOT NULL, mac BLOB NOT NULL,"
+	" PRIMARY KEY(tenant, id)"
+	") STRICT;"
+	"PRAGMA user_version = 4;",
 };
 
 static const char *const statements[] = {

@@ -18,6 +18,7 @@ static const struct {
 	{ STATEMENT_all_connections, &table_connection },
 	{ STATEMENT_all_tokens, &table_token },
 	{ STATEMENT_all_consents, &table_consent },
+	{ STATEMENT_all_given, &table_given },
 	{ STATEMENT_all_outbox, &table_outbox },
 	{ STATEMENT_all_meta, &table_meta },
 };

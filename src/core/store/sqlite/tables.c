@@ -94,6 +94,11 @@ COLUMNS(consent)
 TABLE(consent, "consents", AT(id), AT(tenant), AT(rev))
 #undef ROW
 
+#define ROW given_row
+COLUMNS(given)
+TABLE(given, "given", AT(id), AT(tenant), AT(rev))
+#undef ROW
+
 #define ROW outbox_row
 COLUMNS(outbox)
 TABLE(outbox, "outbox", AT(event), -1, -1)
