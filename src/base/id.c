@@ -20,6 +20,15 @@ struct id id_new(void)
 	return id;
 }
 
+usec_t id_time(struct id id)
+{
+	usec_t ms = 0;
+
+	for (int i = 0; i < 6; i++)
+		ms = ms << 8 | id.b[i];
+	return ms * USEC_PER_MS;
+}
+
 /* 26 digits hold 130 bits: the first one carries only three. */
 char *id_print(const char *kind, struct id id, char to[static ID_TEXT_MAX + 1])
 {

@@ -18,6 +18,9 @@ struct id {
 /* A fresh id. Aborts if the kernel gives no randomness: nothing may go on without it. */
 struct id id_new(void);
 
+/* When it was made: wall clock, to the millisecond. */
+usec_t id_time(struct id id);
+
 static inline bool id_eq(struct id a, struct id b)
 {
 	return memcmp(a.b, b.b, ID_LEN) == 0;

@@ -19,6 +19,9 @@ static void an_id_reads_back_and_in_no_other_form(void **state)
 	(void)state;
 	for (int i = 0; i < 1000; i++) {
 		const struct id id = id_new();
+		const usec_t now = clock_wall();
+
+		assert_in_range(id_time(id), now - 2 * USEC_PER_S, now);
 		id_print("vault", id, text);
 		assert_int_equal(strlen(text), 6 + ID_DIGITS);
 		assert_int_equal(id_parse("vault", str(text), &back), OK);

@@ -23,7 +23,7 @@ for (const role of ['gate', 'core', 'keeper', 'courier']) {
         try {
           const { status, body } = await s.ask();
           if (status === 200) lent.push(body.access_token);
-          else if (![400, 503].includes(status)) odd.add(`${status} ${JSON.stringify(body)}`);
+          else if (![400, 429, 503].includes(status)) odd.add(`${status} ${JSON.stringify(body)}`);
           if (body?.error === 'reauth_required') await sleep(200);
           else if (status !== 200) await sleep(20);
         } catch {

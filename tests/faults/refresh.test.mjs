@@ -122,6 +122,30 @@ describe('refreshing', { concurrency: 4 }, () => {
     });
   }
 
+  for (const role of ['core', 'courier']) {
+    test(`P-05 ${role} stands still while a refresh is under way: no token is spent twice, nothing is overwritten blindly`, async (t) => {
+      const s = await stage(t, { rotation: 'strict', lifetime: life });
+      await sleep(past);
+      await s.sandbox.control({ service: 'notes', delay_ms: 700 });
+      const pid = s.daemon.children()[role];
+      const first = s.ask().catch(() => null);
+      await waitFor(async () => (await s.sandbox.counts('notes')).token_requests === 2, { what: 'the refresh', every: 10 });
+      process.kill(pid, 'SIGSTOP');
+      await s.sandbox.control({ service: 'notes', delay_ms: 0 });
+      await sleep(25000);
+      process.kill(pid, 'SIGCONT');
+      await first;
+      const verdict = await waitFor(async () => {
+        const answer = await s.ask();
+        return (answer.status === 200 || answer.body?.error === 'reauth_required') && answer;
+      }, { what: 'a verdict', ms: 40000, every: 250 });
+      if (verdict.status === 200) assert.equal((await s.sandbox.me(verdict.body.access_token)).status, 200);
+      t.diagnostic(verdict.status === 200 ? 'served' : verdict.body.error);
+      const counts = await s.sandbox.counts('notes');
+      assert.equal(counts.refresh_twice, 0);
+    });
+  }
+
   for (const wish of [{ mode: 'status', status: 500 }, { mode: 'status', status: 502 }, { mode: 'status', status: 503 },
     { mode: 'status', status: 504 }, { mode: 'status_with_token', status: 500 }, { mode: 'server_error' }]) {
     test(`P-06 ${wish.mode} ${wish.status ?? ''}: a valid token is served, an expired one is not, and it recovers`, async (t) => {

@@ -64,7 +64,7 @@ const paths = {
     await s.daemon.api('DELETE', `/connections/${id}`);
     return async () => {
       assert.equal((await s.ask()).body.error, 'not_connected');
-      const facts = await s.daemon.waitRemoved(id);
+      const facts = await s.daemon.waitRemoved(id, 120000); // asked again after a while
       assert.equal(facts.revoked, 'yes', JSON.stringify(facts));
     };
   },

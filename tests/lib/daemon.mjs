@@ -107,11 +107,11 @@ export class Daemon {
   }
 
   /** Waits until the provider has answered a revocation and the probe after it. */
-  waitRemoved(id) {
+  waitRemoved(id, ms = 10000) {
     return waitFor(async () => {
       const facts = await this.api('GET', `/connections/${id}`);
       return facts.revoked !== 'pending' && facts.probed !== 'pending' && facts;
-    }, { what: 'the three facts' });
+    }, { what: 'the three facts', ms });
   }
 
   async ready(ms = 15000) {

@@ -178,7 +178,7 @@ struct connect {
 	struct connect_result result; /* first: what the page is told */
 	struct call *call;
 	struct id tenant, user, consent, connection;
-	struct id attempt;
+	usec_t asked; /* when the code was sent */
 	char service[SERVICE_MAX_BYTES + 1];
 	bool again; /* the connection existed before */
 	uint64_t version;
@@ -421,7 +421,7 @@ static enum err take_reply(struct flow *flow, struct connect *connect,
 	struct reply reply;
 
 	TRY(consent_load(flow, connect, &consent));
-	errand_reply(service, answer, false, consent.scopes, flow->now, &reply);
+	errand_reply(service, answer, false, consent.scopes, connect->asked, &reply);
 	const enum reply_class class = reply.class;
 	connect->expires = reply.expires;
 	memcpy(connect->result.scopes, reply.scopes, sizeof reply.scopes);
@@ -476,6 +476,7 @@ static enum err redeem(struct flow *flow, struct connect *connect,
 	TRY(provider_call_code(service, &party, answer->code, consent->verifier, &errand.call));
 	TRY(errand_pack(&errand, &(struct errand_secrets){ .client = &client }));
 	connect_record(flow, connect, OUTCOME_INTENT, &record);
+	connect->asked = flow->now;
 	return errand_begin(flow, &errand, (struct id){ { 0 } }, &record, on_redeemed, connect);
 }
 

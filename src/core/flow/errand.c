@@ -116,7 +116,7 @@ enum err errand_begin(struct flow *flow, const struct errand *errand, struct id 
 }
 
 void errand_reply(const struct service *service, const struct ask_answer *answer, bool refresh,
-		  struct bytes asked, usec_t now, struct reply *ret)
+		  struct bytes asked, usec_t begun, struct reply *ret)
 {
 	const struct reply_input input = {
 		.service = service,
@@ -126,7 +126,7 @@ void errand_reply(const struct service *service, const struct ask_answer *answer
 		.body = answer->reply.body,
 		.found = answer->reply.found,
 		.asked = asked,
-		.now = now,
+		.now = begun,
 	};
 
 	reply_read(&input, ret);

@@ -44,9 +44,10 @@ must_check enum err errand_pack(struct errand *errand, const struct errand_secre
 must_check enum err errand_begin(struct flow *flow, const struct errand *errand, struct id attempt,
 				 const struct ipc_record *record, ask_done_fn done, void *journey);
 
-/* The answer in the terms of reply.h. @asked: the scopes an answer without scope means. */
+/* The answer in the terms of reply.h. @asked: the scopes an answer without scope means. @begun:
+ * when the call was; a token's life counts from there, for its answer may have waited for us. */
 void errand_reply(const struct service *service, const struct ask_answer *answer, bool refresh,
-		  struct bytes asked, usec_t now, struct reply *ret);
+		  struct bytes asked, usec_t begun, struct reply *ret);
 
 /* Seals the found tokens of @answer for the connection's @version, with where they may go: the
  * origins of service_hosts() that follow from @variables, the connection's own. */

@@ -308,7 +308,7 @@ static void refresh_answered(struct flow *flow, struct refresh *refresh,
 		refresh_over(flow, refresh, err);
 		return;
 	}
-	errand_reply(service, answer, true, row.scopes, flow->now, &reply);
+	errand_reply(service, answer, true, row.scopes, id_time(refresh->attempt), &reply);
 	const enum reply_class class = reply.class;
 	refresh->expires = reply.expires;
 	memcpy(refresh->scopes, reply.scopes, sizeof refresh->scopes);
