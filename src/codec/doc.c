@@ -442,3 +442,39 @@ uint32_t doc_follow(const struct doc *doc, uint32_t at, struct bytes path)
 	}
 	return at;
 }
+
+static void put_step(const struct doc *doc, uint32_t name, struct dynbuf *out)
+{
+	uint8_t utf8[4];
+
+	dynbuf_u8(out, '/');
+	for (struct bytes rest = doc_inside(doc, name); rest.n > 0;) {
+		const size_t n = doc_text_put(doc_text_next(&rest), utf8);
+		if (utf8[0] == '~' || utf8[0] == '/')
+			dynbuf_str(out, utf8[0] == '~' ? "~0" : "~1");
+		else
+			dynbuf_put(out, utf8, n);
+	}
+}
+
+void doc_where(const struct doc *doc, uint32_t node, struct dynbuf *out)
+{
+	uint32_t at = 0;
+
+	while (at < node && node < doc->nodes[at].next) {
+		const bool object = doc->nodes[at].kind == DOC_OBJECT;
+		uint32_t child = at + 1;
+		for (uint32_t n = 0;; n++) {
+			const uint32_t value = child + object;
+			if (node < doc->nodes[value].next) {
+				if (object)
+					put_step(doc, child, out);
+				else
+					dynbuf_printf(out, "/%u", n);
+				at = value;
+				break;
+			}
+			child = doc->nodes[value].next;
+		}
+	}
+}

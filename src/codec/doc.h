@@ -67,6 +67,8 @@ uint32_t doc_follow(const struct doc *doc, uint32_t at, struct bytes path); /* o
 unsigned doc_kind(const struct doc *doc, uint32_t node);
 struct bytes doc_raw(const struct doc *doc, uint32_t node); /* p = NULL for DOC_NONE */
 
+/* Appends the JSON pointer (RFC 6901) of a value, or of a member's name; errors stay in @out. */
+void doc_where(const struct doc *doc, uint32_t node, struct dynbuf *out);
 /* A string with exactly this text. */
 bool doc_is(const struct doc *doc, uint32_t node, struct bytes text);
 /* The text of a string that has no escapes, where it lies; p = NULL otherwise. */
@@ -86,6 +88,10 @@ int doc_string_compare(const struct doc *a, uint32_t at_a, const struct doc *b, 
 int doc_number_compare(struct bytes a, struct bytes b);
 /* Whether a JSON number has no fraction: 1.0 and 1e3 are whole. */
 bool doc_number_whole(struct bytes number);
+/* Whether @number is a whole multiple of @of, which is above 0 and has at most 18 digits. */
+bool doc_number_multiple(struct bytes number, struct bytes of);
+/* How many digits there are between the first and the last that is not 0. */
+size_t doc_number_digits(struct bytes number);
 /* Same JSON value: numbers by value, members in any order. Each comparison takes one from *@work;
  * ERR_TOO_LARGE when nothing is left, for wide objects in another order cost their square. */
 must_check enum err doc_equal(const struct doc *a, uint32_t at_a, const struct doc *b,

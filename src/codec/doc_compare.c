@@ -105,6 +105,38 @@ bool doc_number_whole(struct bytes number)
 	return d.count == 0 || d.exponent >= (int64_t)d.count;
 }
 
+size_t doc_number_digits(struct bytes number)
+{
+	return decimal_of(number).count;
+}
+
+static uint64_t times_mod(uint64_t a, uint64_t b, uint64_t mod)
+{
+	return (uint64_t)((unsigned __int128)a * b % mod);
+}
+
+bool doc_number_multiple(struct bytes number, struct bytes of)
+{
+	const struct decimal d = decimal_of(number), m = decimal_of(of);
+	uint64_t mod = 0, left = 0, ten;
+
+	if (d.count == 0)
+		return true;
+	/* both as whole numbers without zeros at their end, times a power of ten */
+	int64_t power = (d.exponent - (int64_t)d.count) - (m.exponent - (int64_t)m.count);
+	if (power < 0)
+		return false;
+	for (size_t i = 0; i < m.count; i++)
+		mod = mod * 10 + (uint64_t)(digit_at(&m, m.first + i) - '0');
+	for (size_t i = 0; i < d.count; i++)
+		left = (times_mod(left, 10, mod) + (uint64_t)(digit_at(&d, d.first + i) - '0')) %
+		       mod;
+	for (ten = 10 % mod; power > 0; power /= 2, ten = times_mod(ten, ten, mod))
+		if (power % 2 == 1)
+			left = times_mod(left, ten, mod);
+	return left == 0;
+}
+
 struct twins {
 	const struct doc *a, *b;
 	size_t *work;
