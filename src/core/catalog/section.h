@@ -31,6 +31,9 @@ must_check enum err section_touches(const struct reader *r, const struct yaml_no
 /* A single GET that is no tool's. */
 must_check enum err section_ask(const struct reader *r, const struct yaml_node *node,
 				const struct reader_key *key, void *to);
+/* The schema of a tool's arguments. */
+must_check enum err section_input(const struct reader *r, const struct yaml_node *node,
+				  const struct reader_key *key, void *to);
 /* The requests of a tool, and, once its arguments are known, their {places}. */
 must_check enum err section_request(const struct reader *r, const struct yaml_node *node,
 				    const struct reader_key *key, void *to);

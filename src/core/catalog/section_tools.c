@@ -35,75 +35,6 @@ static enum err read_tool_name(const struct reader *r, const struct yaml_node *n
 	return OK;
 }
 
-/* The JSON Schema keywords that a tool's arguments may use. */
-static const char *const schema_keywords[] = {
-	"type",	     "title",	 "description", "properties", "required", "additionalProperties",
-	"items",     "enum",	 "default",	"minimum",    "maximum",  "minLength",
-	"maxLength", "minItems", "maxItems",	"pattern",    "format",
-};
-
-WORDS(types, "object", "array", "string", "integer", "number", "boolean");
-
-static enum err check_schema(const struct reader *r, const struct yaml_node *node)
-{
-	const struct reader_key type_key = { .name = "type", .more = &types };
-	const struct yaml_node *type = yaml_find(node, "type");
-	const struct yaml_node *properties = yaml_find(node, "properties");
-	const struct yaml_node *items = yaml_find(node, "items");
-	unsigned which;
-
-	if (node->kind != YAML_MAP || type == NULL)
-		return READER_REFUSE(r, node, "a schema is a map with 'type'");
-	const struct yaml_node *unknown =
-		yaml_unknown(node, schema_keywords, ARRAY_LEN(schema_keywords));
-	if (unknown != NULL)
-		return READER_REFUSE(r, unknown, "the schema keyword '%.*s' is not known here",
-				     (int)unknown->name.n, unknown->name.p);
-	TRY(reader_enum(r, type, &type_key, &which));
-	if (properties != NULL && properties->kind != YAML_MAP)
-		return READER_REFUSE(r, properties, "'properties' must be a map");
-	for (const struct yaml_node *child = properties == NULL ? NULL : properties->first;
-	     child != NULL; child = child->next)
-		TRY(check_schema(r, child));
-	return items == NULL ? OK : check_schema(r, items);
-}
-
-static enum err check_required(const struct reader *r, const struct yaml_node *input)
-{
-	const struct yaml_node *required = yaml_find(input, "required");
-	const struct yaml_node *properties = yaml_find(input, "properties");
-	struct bytes name;
-
-	if (required == NULL)
-		return OK;
-	if (required->kind != YAML_LIST)
-		return READER_REFUSE(r, required, "'required' must be a list");
-	for (const struct yaml_node *node = required->first; node != NULL; node = node->next) {
-		char text[65];
-		if (!yaml_str(node, &name) || bytes_str(name, text, sizeof text) != OK ||
-		    yaml_find(properties, text) == NULL)
-			return READER_REFUSE(r, node, "a required argument is not in 'properties'");
-	}
-	return OK;
-}
-
-static enum err read_input(const struct reader *r, const struct yaml_node *node,
-			   const struct reader_key *key, void *to)
-{
-	const struct yaml_node *closed = yaml_find(node, "additionalProperties");
-	const struct yaml_node *type = yaml_find(node, "type");
-	bool open;
-
-	TRY(check_schema(r, node));
-	if (!bytes_is(type->text, "object"))
-		return READER_REFUSE(r, type, "the arguments of a tool are an object");
-	if (!yaml_bool(closed, &open) || open)
-		return READER_REFUSE(r, node, "'input' must say additionalProperties: false");
-	TRY(check_required(r, node));
-	*(const struct yaml_node **)to = node;
-	return OK;
-}
-
 /* The member that a field becomes: its own name, or the last word of its path. */
 static struct bytes field_name(const struct yaml_node *field)
 {
@@ -208,7 +139,7 @@ enum err section_tools(const struct reader *r, const struct yaml_node *node,
 		{ "says", reader_text, TOOL(says), true, NULL },
 		{ "effect", reader_enum, TOOL(effect), true, &effects },
 		{ "scopes", reader_list, TOOL(scopes), true, NULL },
-		{ "input", read_input, TOOL(input), true, NULL },
+		{ "input", section_input, 0, true, NULL },
 		{ "request", section_request, 0, true, NULL },
 		{ "select", read_select, TOOL(select), false, NULL },
 		{ "summary", reader_text, TOOL(summary), true, NULL },

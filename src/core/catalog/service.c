@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "codec/schema.h"
 #include "core/catalog/address.h"
 #include "core/catalog/section.h"
 
@@ -207,6 +208,8 @@ void service_free(struct service **servicep)
 	if (service == NULL)
 		return;
 	yaml_free(&service->yaml);
+	for (size_t i = 0; service->tools != NULL && i < SERVICE_TOOLS_MAX; i++)
+		schema_free(&service->tools[i].schema);
 	free(service->tools);
 	free(service);
 	*servicep = NULL;

@@ -16,6 +16,8 @@
 
 #include "codec/yaml.h"
 
+struct schema;
+
 enum {
 	SERVICE_PAIRS_MAX = 16,
 	SERVICE_WORDS_MAX = 16,
@@ -221,6 +223,7 @@ struct service_tool {
 	size_t touches_n;
 	struct service_touch touches[SERVICE_TOUCHES_MAX];
 	const struct yaml_node *input, *select; /* checked; select NULL: the answer as it is */
+	struct schema *schema;			/* of the arguments: what `input` says */
 	size_t steps_n;
 	struct service_step steps[SERVICE_STEPS_MAX];
 };

@@ -505,7 +505,11 @@ static void it_refuses_with_file_line_and_reason(void **state)
 		{ HEAD API "tools:\n  - name: a.b\n    input: {type: object}\n",
 		  "f:14: 'input' must say additionalProperties: false" },
 		{ HEAD API "tools:\n  - name: a.b\n    input: {type: object, oneOf: []}\n",
-		  "f:14: the schema keyword 'oneOf' is not known here" },
+		  "f:14: the schema at '/oneOf': this must list something" },
+		{ HEAD API
+		  "tools:\n  - name: a.b\n    input:\n      type: object\n      properties:\n"
+		  "        a: {type: string, pattern: x}\n",
+		  "f:17: the schema at '/properties/a/pattern': this keyword is not known here" },
 		{ HEAD API "tools:\n  - name: a.b\n    input: {type: object, required: [x], "
 			   "additionalProperties: false}\n",
 		  "f:14: a required argument is not in 'properties'" },

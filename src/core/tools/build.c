@@ -218,7 +218,7 @@ enum err tools_build(const struct service *service, const struct service_tool *t
 		     const struct tools_values *values, struct tools_request *ret)
 {
 	const struct service_step *step = &tool->steps[step_at];
-	struct value_scope scope = { .tool = tool, .values = values };
+	struct value_scope scope = { .service = service, .tool = tool, .values = values };
 	scoped(dynbuf_done) struct dynbuf mail = { .max = TOOLS_BODY_MAX };
 
 	*ret = (struct tools_request){ .method = step->method };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tools/match.h"
 
+#include "codec/schema.h"
 #include "core/tools/unify.h"
 
 /* The best exact one so far, and whether another is as good. */
@@ -41,25 +42,32 @@ static void add_near(struct tools_found *found, const struct service_tool *tool)
 	found->near[found->near_n++] = tool;
 }
 
-/* Prints the arguments of a tool that fits, over those of one that fitted less well. */
-static enum err keep_exact(struct unify *unify, struct best *best, struct tools_found *found,
-			   bool *ret_kept)
+/* The arguments as text; ERR_MALFORMED: they are none that the tool takes. */
+static enum err print_args(struct unify *unify, struct dynbuf *args)
 {
-	*ret_kept = false;
+	scoped(doc_done) struct doc doc = { 0 };
+
+	TRY(unify_print(unify, args));
+	TRY(doc_read(dynbuf_view(args), &doc));
+	return schema_check(unify->tool->schema, &doc, 0, NULL);
+}
+
+/* Keeps the arguments of a tool that fits, over those of one that fitted less well. */
+static enum err keep_exact(struct unify *unify, struct best *best, struct tools_found *found)
+{
+	scoped(dynbuf_done) struct dynbuf args = { .max = TOOLS_BODY_MAX };
+
 	if (best->tool != NULL && unify->constants < best->constants)
 		return OK;
-	scoped(dynbuf_done) struct dynbuf args = { .max = TOOLS_BODY_MAX };
-	const enum err err = unify_print(unify, &args);
-	if (err == ERR_MALFORMED)
-		return OK;
-	TRY(err);
+	const enum err err = print_args(unify, &args);
+	if (err != OK)
+		return err == ERR_MALFORMED || err == ERR_TOO_LARGE ? OK : err;
 	best->tie = best->tool != NULL && unify->constants == best->constants;
 	best->tool = unify->tool;
 	best->constants = unify->constants;
 	const struct dynbuf before = found->args;
 	found->args = args;
 	args = before;
-	*ret_kept = true;
 	return OK;
 }
 
@@ -67,14 +75,13 @@ static enum err try_tool(struct unify *unify, const struct service_tool *tool, s
 			 struct tools_found *found)
 {
 	enum unify_fit fit;
-	bool kept = false;
 
 	TRY(unify_tool(unify, tool, &fit));
 	if (fit == UNIFY_NONE)
 		return OK;
 	add_near(found, tool);
 	if (fit == UNIFY_EXACT && headers_known(unify->service, tool, unify->raw->from))
-		TRY(keep_exact(unify, best, found, &kept));
+		TRY(keep_exact(unify, best, found));
 	return OK;
 }
 
@@ -123,31 +130,6 @@ static enum err find_tool(struct unify *unify, struct tools_found *ret)
 	return OK;
 }
 
-/* Path of the base with its variables, as the beginning of the target. */
-static enum err set_base(struct unify *unify, struct dynbuf *base)
-{
-	const struct service_tool none = { 0 };
-	const struct tools_values values = { .variables = unify->raw->from->variables };
-	const struct value_scope scope = { .tool = &none, .values = &values };
-	const struct service_api *api = &unify->service->api;
-	bool absent;
-
-	const enum err err = value_render(&scope, api->base, NULL, base, &absent);
-	if (err == ERR_NOT_FOUND)
-		return OK; /* no tool of the base can be meant without its variables */
-	TRY(err);
-	const struct bytes text = dynbuf_view(base);
-	for (size_t i = 0; i < api->hosts_n; i++) {
-		const struct bytes host = api->hosts[i];
-		if (text.n < host.n || memcmp(text.p, host.p, host.n) != 0 ||
-		    (text.n > host.n && text.p[host.n] != '/'))
-			continue;
-		unify->base_origin = host;
-		unify->base = (struct bytes){ text.p + host.n, text.n - host.n };
-	}
-	return OK;
-}
-
 static enum err read_body(const struct tools_raw *raw, struct doc *doc, struct form *form)
 {
 	enum err err = OK;
@@ -166,10 +148,8 @@ static enum err match_read(struct unify *unify, struct tools_found *ret)
 {
 	scoped(doc_done) struct doc doc = { 0 };
 	scoped(form_done) struct form form = { 0 };
-	scoped(dynbuf_done) struct dynbuf base = { .max = TOOLS_URL_MAX };
 
 	TRY(read_body(unify->raw->from, &doc, &form));
-	TRY(set_base(unify, &base));
 	unify->body = doc.n > 0 ? &doc : NULL;
 	unify->form = form.text != NULL ? &form : NULL;
 	return find_tool(unify, ret);

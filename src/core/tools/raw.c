@@ -3,7 +3,7 @@
 
 #include "codec/doc.h"
 
-enum { TEXT_MAX = 2 * TOOLS_URL_MAX };
+enum { TEXT_MAX = 4 * TOOLS_URL_MAX };
 
 static int digit(uint8_t c)
 {
@@ -237,9 +237,53 @@ static bool same_host(struct bytes a, struct bytes b)
 	return true;
 }
 
-/* A first segment that is the name of one of the hosts stands for it; anything that looks like a
- * host or a scheme and is none of them is refused. */
-static enum err read_host(const struct service *service, struct bytes *path, struct raw *raw)
+size_t raw_host_of(const struct service *service, struct bytes url, struct bytes *ret_rest)
+{
+	for (size_t i = 0; i < service->api.hosts_n; i++) {
+		const struct bytes host = service->api.hosts[i];
+		if (url.n < host.n || memcmp(url.p, host.p, host.n) != 0 ||
+		    (url.n > host.n && url.p[host.n] != '/'))
+			continue;
+		*ret_rest = (struct bytes){ url.p + host.n, url.n - host.n };
+		return i;
+	}
+	return service->api.hosts_n;
+}
+
+/* Fills the connection's variables in; p = NULL where it lacks one. */
+static enum err render(const struct service *service, struct raw *raw, struct bytes template,
+		       struct bytes *ret)
+{
+	const struct service_tool none = { 0 };
+	const struct tools_values values = { .variables = raw->from->variables };
+	const struct value_scope scope = { .service = service, .tool = &none, .values = &values };
+	const size_t from = raw->text.n;
+	bool absent;
+
+	const enum err err = value_render(&scope, template, NULL, &raw->text, &absent);
+	if (err == ERR_NOT_FOUND)
+		raw->text.n = from;
+	*ret = (struct bytes){ err == OK ? raw->text.p + from : NULL, raw->text.n - from };
+	return err == ERR_NOT_FOUND ? OK : err;
+}
+
+static enum err read_hosts(const struct service *service, struct raw *raw)
+{
+	const struct service_api *api = &service->api;
+	struct bytes path;
+
+	for (size_t i = 0; i < api->hosts_n; i++)
+		TRY(render(service, raw, api->hosts[i], &raw->origins[i]));
+	raw->base_host = raw_host_of(service, api->base, &path);
+	if (raw->base_host == api->hosts_n)
+		return FAULT_BUG;
+	return render(service, raw, path, &raw->base);
+}
+
+/* A first segment that is the name of one of the hosts stands for it; anything else that looks like
+ * a scheme or has an account before a host is refused. */
+static enum err read_host(const struct service *service, struct bytes *path, struct raw *raw,
+			  bool *ret_named)
 {
 	size_t n = 1;
 
@@ -247,37 +291,27 @@ static enum err read_host(const struct service *service, struct bytes *path, str
 		n++;
 	const struct bytes first = { path->p + 1, n - 1 };
 	for (size_t i = 0; i < service->api.hosts_n; i++)
-		if (same_host(first, host_of(service->api.hosts[i]))) {
-			raw->origin = service->api.hosts[i];
+		if (raw->origins[i].p != NULL && same_host(first, host_of(raw->origins[i]))) {
+			raw->host = i;
 			*path = (struct bytes){ path->p + n, path->n - n };
-			dynbuf_bytes(raw->target, raw->origin);
+			dynbuf_bytes(raw->target, raw->origins[i]);
+			*ret_named = true;
 			return OK;
 		}
+	*ret_named = false;
 	if (first.n > 0 && (first.p[first.n - 1] == ':' || memchr(first.p, '@', first.n) != NULL))
 		return ERR_MALFORMED;
 	return OK;
 }
 
-/* The service's base with the connection's variables in it, as the beginning of the request. */
-static enum err read_base(const struct service *service, struct raw *raw)
+/* The service's base, as the beginning of the request. */
+static enum err read_base(struct raw *raw)
 {
-	const struct service_tool none = { 0 };
-	const struct tools_values values = { .variables = raw->from->variables };
-	const struct value_scope scope = { .tool = &none, .values = &values };
-	scoped(dynbuf_done) struct dynbuf base = { .max = TOOLS_URL_MAX };
-	bool absent;
-
-	TRY(value_render(&scope, service->api.base, NULL, &base, &absent));
-	for (size_t i = 0; i < service->api.hosts_n; i++) {
-		const struct bytes origin = service->api.hosts[i];
-		if (base.n < origin.n || memcmp(base.p, origin.p, origin.n) != 0 ||
-		    (base.n > origin.n && base.p[origin.n] != '/'))
-			continue;
-		raw->origin = origin;
-		dynbuf_bytes(raw->target, origin);
-		return read_path(raw, (struct bytes){ base.p + origin.n, base.n - origin.n });
-	}
-	return ERR_NOT_FOUND;
+	raw->host = raw->base_host;
+	if (raw->base.p == NULL || raw->origins[raw->host].p == NULL)
+		return ERR_NOT_FOUND;
+	dynbuf_bytes(raw->target, raw->origins[raw->host]);
+	return read_path(raw, raw->base);
 }
 
 static enum err read_method(struct raw *raw)
@@ -305,10 +339,10 @@ enum err raw_read(const struct service *service, const struct tools_raw *from,
 		  struct dynbuf *target, struct raw *ret)
 {
 	struct bytes rest = from->target;
+	bool named;
 
 	ret->from = from;
 	ret->segments_n = ret->parameters_n = 0;
-	ret->origin = (struct bytes){ NULL, 0 };
 	ret->target = target;
 	dynbuf_init(&ret->text, TEXT_MAX);
 	/* never moves: segments and parameters point into it */
@@ -320,10 +354,11 @@ enum err raw_read(const struct service *service, const struct tools_raw *from,
 	if (from->target.n > TOOLS_URL_MAX)
 		return ERR_TOO_LARGE;
 	TRY(read_method(ret));
+	TRY(read_hosts(service, ret));
 	struct bytes path = bytes_cut(&rest, '?');
-	TRY(read_host(service, &path, ret));
-	if (ret->origin.p == NULL)
-		TRY(read_base(service, ret));
+	TRY(read_host(service, &path, ret, &named));
+	if (!named)
+		TRY(read_base(ret));
 	TRY(read_path(ret, path));
 	TRY(read_query(ret, rest));
 	return dynbuf_err(target);

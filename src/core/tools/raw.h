@@ -22,7 +22,10 @@ struct raw {
 	const struct tools_raw *from;
 	enum service_method method; /* HEAD is SERVICE_GET; 0: one that no tool has */
 	bool head;
-	struct bytes origin; /* one of the service's hosts, in the service's own spelling */
+	struct bytes origins[SERVICE_HOSTS_MAX]; /* the service's hosts for this connection; p =
+						    NULL: it lacks a variable */
+	size_t base_host, host;			 /* which of them the base has, and the request */
+	struct bytes base; /* path of the base; p = NULL: it lacks a variable */
 	size_t segments_n;
 	struct raw_segment segments[RAW_SEGMENTS_MAX]; /* of the whole path, base included */
 	size_t parameters_n;
@@ -36,6 +39,9 @@ struct raw {
 must_check enum err raw_read(const struct service *service, const struct tools_raw *from,
 			     struct dynbuf *target, struct raw *ret);
 void raw_done(struct raw *raw);
+/* Which of the service's hosts @url begins with, and what comes behind; the number of hosts if
+ * none. */
+size_t raw_host_of(const struct service *service, struct bytes url, struct bytes *ret_rest);
 /* Whether the content type is @want (lower case), without looking at its parameters. */
 bool raw_type_is(const struct tools_raw *raw, const char *want);
 /* application/json, or a type built on it. */

@@ -160,6 +160,10 @@ static void a_request_that_is_not_all_the_tools_is_only_near_it(void **state)
 		  "issues.list", SERVICE_READ },
 		{ "GET", "/repos/a/b/issues/7?access_token=x", NULL, NULL, NULL, "issues.get",
 		  SERVICE_READ },
+		/* values that the schema does not take */
+		{ "GET", "/repos/a/b/issues?fields=a,b&q=repo:b+is:open&state=all", NULL, NULL,
+		  NULL, "issues.list", SERVICE_READ },
+		{ "PUT", "/contents/a", JSON, "{\"content\":5}", NULL, "files.put", SERVICE_WRITE },
 		/* numbers of another form */
 		{ "GET", "/repos/a/b/issues/07", NULL, NULL, NULL, "issues.get", SERVICE_READ },
 		{ "GET", "/repos/a/b/issues/7e0", NULL, NULL, NULL, "issues.get", SERVICE_READ },

@@ -72,9 +72,10 @@ bool unify_take(struct unify *unify, struct unify_capture capture)
 
 static bool variable_is(const struct unify *unify, struct bytes name, struct bytes text)
 {
-	const struct doc *variables = unify->raw->from->variables;
+	const struct bytes value =
+		value_variable(unify->service, unify->raw->from->variables, name);
 
-	return variables != NULL && doc_is(variables, doc_member(variables, 0, name), text);
+	return value.p != NULL && bytes_eq(value, text);
 }
 
 /* What one place takes. */
@@ -253,34 +254,24 @@ static enum err fit_path(struct unify *unify, struct bytes template, size_t *at,
 	return OK;
 }
 
-/* Where an absolute path begins behind its origin; the whole of a relative one. */
-static struct bytes find_origin(const struct service *service, struct bytes path,
-				struct bytes *origin)
-{
-	for (size_t i = 0; path.p[0] != '/' && i < service->api.hosts_n; i++) {
-		const struct bytes host = service->api.hosts[i];
-		if (path.n <= host.n || memcmp(path.p, host.p, host.n) != 0 ||
-		    path.p[host.n] != '/')
-			continue;
-		*origin = host;
-		return (struct bytes){ path.p + host.n, path.n - host.n };
-	}
-	return path;
-}
-
 static enum err fit_target(struct unify *unify, const struct service_step *step,
 			   enum unify_fit *ret)
 {
-	struct bytes origin = unify->base_origin;
-	const struct bytes path = find_origin(unify->service, step->path, &origin);
+	const struct raw *raw = unify->raw;
+	const bool relative = step->path.p[0] == '/';
+	struct bytes path = step->path;
 	size_t at = 0;
 
-	*ret = bytes_eq(origin, unify->raw->origin) ? UNIFY_EXACT : UNIFY_NONE;
-	if (*ret != UNIFY_NONE && step->path.p[0] == '/')
-		TRY(fit_path(unify, unify->base, &at, ret));
+	const size_t host =
+		relative ? raw->base_host : raw_host_of(unify->service, step->path, &path);
+	*ret = host == raw->host ? UNIFY_EXACT : UNIFY_NONE;
+	if (relative && raw->base.p == NULL)
+		*ret = UNIFY_NONE;
+	if (*ret != UNIFY_NONE && relative)
+		TRY(fit_path(unify, raw->base, &at, ret));
 	if (*ret != UNIFY_NONE)
 		TRY(fit_path(unify, path, &at, ret));
-	if (at != unify->raw->segments_n)
+	if (at != raw->segments_n)
 		*ret = UNIFY_NONE;
 	return OK;
 }

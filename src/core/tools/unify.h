@@ -30,11 +30,9 @@ enum unify_fit {
 struct unify {
 	const struct service *service;
 	struct raw *raw;
-	struct bytes base;	  /* path of the service's base, its variables filled in */
-	struct bytes base_origin; /* where the base is */
-	const struct doc *body;	  /* NULL: no JSON, or none that can be read */
-	const struct form *form;  /* NULL: no form, or none that can be read */
-	struct arena memory;	  /* of texts that are unescaped */
+	const struct doc *body;	 /* NULL: no JSON, or none that can be read */
+	const struct form *form; /* NULL: no form, or none that can be read */
+	struct arena memory;	 /* of texts that are unescaped */
 
 	const struct service_tool *tool; /* the one laid over it now */
 	size_t captures_n;

@@ -16,6 +16,21 @@ const struct yaml_node *value_property(const struct service_tool *tool, struct b
 	return NULL;
 }
 
+static struct bytes find_variable(const void *ctx, struct bytes name)
+{
+	const struct doc *variables = ctx;
+
+	return doc_plain(variables, doc_member(variables, 0, name));
+}
+
+struct bytes value_variable(const struct service *service, const struct doc *variables,
+			    struct bytes name)
+{
+	static const struct doc none;
+
+	return service_value(service, name, find_variable, variables == NULL ? &none : variables);
+}
+
 static void set_doc(const struct doc *doc, uint32_t node, struct value *ret)
 {
 	if (node == DOC_NONE) {
@@ -30,7 +45,6 @@ static void set_doc(const struct doc *doc, uint32_t node, struct value *ret)
 static enum err find_name(const struct value_scope *scope, struct bytes name, struct value *ret)
 {
 	const struct yaml_node *property = value_property(scope->tool, name);
-	const struct doc *variables = scope->values->variables;
 
 	if (property != NULL) {
 		const struct yaml_node *spare = yaml_find(property, "default");
@@ -43,10 +57,9 @@ static enum err find_name(const struct value_scope *scope, struct bytes name, st
 		*ret = (struct value){ .kind = VALUE_TEXT, .text = scope->mail };
 		return OK;
 	}
-	if (variables == NULL)
-		return ERR_NOT_FOUND;
-	set_doc(variables, doc_member(variables, 0, name), ret);
-	return ret->kind == VALUE_ABSENT ? ERR_NOT_FOUND : OK;
+	ret->kind = VALUE_TEXT;
+	ret->text = value_variable(scope->service, scope->values->variables, name);
+	return ret->text.p == NULL ? ERR_NOT_FOUND : OK;
 }
 
 static enum err count_days(const struct value_scope *scope, struct bytes name, usec_t *at)

@@ -28,6 +28,7 @@ struct value {
 };
 
 struct value_scope {
+	const struct service *service;
 	const struct service_tool *tool;
 	const struct tools_values *values;
 	struct bytes mail; /* p = NULL: the request has none */
@@ -45,5 +46,8 @@ must_check enum err value_text(const struct value *value, const char *join, stru
  * was. Errors of both. */
 must_check enum err value_render(const struct value_scope *scope, struct bytes template,
 				 const char *join, struct dynbuf *out, bool *ret_absent);
+/* The connection's variable; p = NULL: it has none. */
+struct bytes value_variable(const struct service *service, const struct doc *variables,
+			    struct bytes name);
 /* The argument's own schema, or NULL if the tool has no such argument. */
 const struct yaml_node *value_property(const struct service_tool *tool, struct bytes name);
