@@ -23,7 +23,8 @@ static void masked(const uint8_t from[static 16], unsigned bits, uint8_t ret[sta
 {
 	for (unsigned i = 0; i < 16; i++) {
 		const unsigned left = bits > i * 8 ? bits - i * 8 : 0;
-		ret[i] = left >= 8 ? from[i] : (uint8_t)(from[i] & (0xff00U >> left));
+		const unsigned mask = left >= 8 ? 0xffU : (0xff00U >> left) & 0xffU;
+		ret[i] = (uint8_t)(from[i] & mask);
 	}
 }
 
