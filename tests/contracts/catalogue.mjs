@@ -65,7 +65,7 @@ export function requests(service, tool) {
 		method: step.method,
 		url: step.path.startsWith('/') ? base + step.path : step.path,
 		query: Object.entries(step.query ?? {}).map(([name, value]) => ({ name: name.replace(/\[\]$/, ''),
-			repeated: Array.isArray(value), type: type(alone(Array.isArray(value) ? value[0] : value)), always: always(tool, value) })),
+			text: String(value), type: type(alone(Array.isArray(value) ? value[0] : value)), always: always(tool, value) })),
 		body: step.body === undefined || typeof step.body === 'string' ? [] : members(step.body)
 			.map(({ path, argument, map }) => ({ path: path.join('.'), type: map ? 'object' : type(argument) })),
 		sent: step.body === undefined || typeof step.body === 'string' ? [] : [...always_sent(tool, step.body)],
@@ -88,7 +88,7 @@ export function described(tool) {
 /* Whether @url may be what @template describes: a place of the description takes any one segment, and the
  * service's own places stand for hosts and first segments that differ from account to account. */
 export function sameAddress(url, template) {
-	const split = (text) => text.replace(/^https:\/\//, '').replace(/\/$/, '').split('/');
+	const split = (text) => text.replace(/^https:\/\//, '').replace('microsoft.graph.', '').replace(/\/$/, '').split('/');
 	const [own, theirs] = [split(url), split(template)];
 
 	return own.length === theirs.length && own.every((segment, i) =>

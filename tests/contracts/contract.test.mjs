@@ -65,6 +65,12 @@ for (const [name, document] of Object.entries(documents).filter(([, each]) => ea
 		}
 	});
 
+test('every file of the catalogue is built in', () => {
+	const list = readFileSync(here('../../src/core/catalog/meson.build'), 'utf8');
+	const names = /catalog_names = \[([^\]]*)\]/.exec(list)[1].match(/[a-z0-9-]+/g);
+	assert.deepEqual(names, all.map(({ id }) => id));
+});
+
 /* The comparison itself: whatever is changed in a request is noticed. */
 test('another method, address, parameter, member or field is noticed in every tool', () => {
 	let tried = 0;

@@ -14,7 +14,7 @@ function server(doc) {
 	if (doc.servers === undefined)
 		return `https://${doc.host ?? ''}${doc.basePath ?? ''}`;
 	const { url, variables } = doc.servers[0];
-	return url.replace(/\{(\w+)\}/g, (place, name) => (name === 'region' ? place : (variables?.[name]?.default ?? place)));
+	return url.replace(/\/$/, '').replace(/\{(\w+)\}/g, (place, name) => (name === 'region' ? place : (variables?.[name]?.default ?? place)));
 }
 
 function bodyOf(find, op) {
@@ -37,6 +37,8 @@ function answerOf(find, op) {
 }
 
 function scopesOf(doc, op) {
+	if (op['x-pd-requires-scope'] !== undefined)	/* PagerDuty says it in a sentence and so */
+		return [[op['x-pd-requires-scope']]];
 	const sets = (op.security ?? doc.security ?? []).map((each) => Object.values(each).flat()).filter((set) => set.length > 0);
 	return sets.length > 0 ? sets : null;
 }
@@ -145,8 +147,8 @@ function stone(text) {
 			if (route !== null)
 				routes.set(name, { argument: route[1], answer: route[2] });
 		} else if (at?.fields) {
-			const field = /^ {4}(\w+) ([A-Za-z_.]+)(\([^=]*\))?(\?)?( = .*)?$/.exec(line);
-			if (field === null)
+			const field = /^ {4}(\w+) ([A-Za-z_.][\w.]*)(\(.*\))?(\?)?( = .*)?$/.exec(line);
+			if (field === null || field[1] === 'example')
 				continue;
 			const [, name, type, , optional, otherwise] = field;
 			const item = type === 'List' ? /List\(([\w.]+)/.exec(line)?.[1] : null;

@@ -26,6 +26,13 @@ function bodyFacts(description, operation, request) {
 	return facts;
 }
 
+/* Asana answers what a parameter lists, and the description lists what it may be. */
+function askedFor(description, operation, request, field) {
+	const parameter = operation.parameters.find(({ name }) => name === 'opt_fields');
+	const asked = request.query.find(({ name }) => name === 'opt_fields')?.text?.split(',');
+	return asked?.includes(field) === true && parameter?.schema.items?.enum?.includes(field) === true;
+}
+
 function answerFacts(description, operation, request) {
 	if (operation.answer === null)
 		return null;
@@ -33,7 +40,7 @@ function answerFacts(description, operation, request) {
 	for (const { from, path } of request.answer) {
 		const list = follow(description.find, operation.answer, from, true);
 		const there = list === null ? null : list === OPEN ? OPEN : follow(description.find, { allOf: list }, path, true);
-		if (there !== null)
+		if (there !== null || askedFor(description, operation, request, path.join('.')))
 			found.push([...from, ...path].join('.'));
 	}
 	return found;
@@ -55,7 +62,7 @@ export function derive(description, name, request) {
 	const { must, members } = bodyFacts(description, operation, request);
 	return {
 		operation: name, method: operation.method, path: operation.path, query, send: operation.send, body: members,
-		must: must.filter((each) => !OURS.includes(each)), answer: answerFacts(description, operation, request), scopes: operation.scopes,
+		must: must.filter((each) => !OURS.includes(each) && !each.endsWith('@odata.type')), answer: answerFacts(description, operation, request), scopes: operation.scopes,
 	};
 }
 
