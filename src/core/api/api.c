@@ -129,6 +129,10 @@ void api_handle(struct flow *flow, struct call *call)
 	uint8_t room[64];
 	struct dynbuf allow = { .p = room, .room = sizeof room, .max = sizeof room };
 
+	if (bytes_starts(call->request.target, "/proxy/")) {
+		api_proxy(flow, call);
+		return;
+	}
 	const enum err err = run(flow, call, &in, &allow);
 	if (err < OK)
 		log_error("a request failed inside: fault %d", (int)err);

@@ -48,26 +48,45 @@ static void lower(const char *from, char *to, size_t room)
 	to[i] = 0;
 }
 
-void reply_problem(struct flow *flow, struct call *call, enum err err, const char *detail)
+json_t *problem_make(enum err err, unsigned status, const char *detail)
 {
 	const struct err_row *row = err_row(err);
 	json_t *body = json_object();
 	char code[64];
 
-	dynbuf_reset(&call->body);
 	lower(row->name, code, sizeof code);
 	json_object_set_new(body, "type", json_string("about:blank"));
 	json_object_set_new(body, "title", json_string(row->says));
-	json_object_set_new(body, "status", json_integer(row->status));
+	json_object_set_new(body, "status", json_integer((json_int_t)status));
 	if (detail != NULL)
 		json_object_set_new(body, "detail", json_string(detail));
 	json_object_set_new(body, "code", json_string(code));
 	json_object_set_new(body, "mend", json_string(row->mend));
-	if (row->status == 401)
+	return body;
+}
+
+void problem_reply(struct flow *flow, struct call *call, unsigned status, uint64_t retry_after_s,
+		   json_t *problem)
+{
+	enum { RETRY_S = 5 };
+	char seconds[24];
+
+	dynbuf_reset(&call->body);
+	if (status == 401)
 		call_header(call, "www-authenticate", str("Bearer realm=\"valetkey\""));
-	if (row->status == 503 || row->status == 429)
-		call_header(call, "retry-after", str("5"));
-	print_json(flow, call, (unsigned)row->status, "application/problem+json", body);
+	if (status == 503 || status == 429) {
+		(void)snprintf(seconds, sizeof seconds, "%llu",
+			       (unsigned long long)(retry_after_s > 0 ? retry_after_s : RETRY_S));
+		call_header(call, "retry-after", str(seconds));
+	}
+	print_json(flow, call, status, "application/problem+json", problem);
+}
+
+void reply_problem(struct flow *flow, struct call *call, enum err err, const char *detail)
+{
+	const unsigned status = (unsigned)err_row(err)->status;
+
+	problem_reply(flow, call, status, 0, problem_make(err, status, detail));
 }
 
 enum err read_object(struct flow *flow, struct call *call, const char *const *names, size_t count,

@@ -24,6 +24,15 @@ void reply_text(struct flow *flow, struct call *call, unsigned status, const cha
 /* RFC 9457. @detail may be NULL: the sentence of errors.def then stands alone. */
 void reply_problem(struct flow *flow, struct call *call, enum err err, const char *detail);
 
+/* The same in two steps, for one with members of its own; problem_reply() steals it.
+ * @retry_after_s 0: as the status asks for. */
+json_t *problem_make(enum err err, unsigned status, const char *detail);
+void problem_reply(struct flow *flow, struct call *call, unsigned status, uint64_t retry_after_s,
+		   json_t *problem);
+
+/* Whatever is asked for below /proxy/. */
+void api_proxy(struct flow *flow, struct call *call);
+
 /* Keeps what is wrong with a file as the problem's detail; answers @err. */
 struct complaint;
 enum err reply_complaint(struct call *call, enum err err, const struct complaint *complaint);

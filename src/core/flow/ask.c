@@ -8,6 +8,8 @@
 struct ask {
 	ask_done_fn done;
 	void *journey;
+	struct call *from; /* NULL: the answer comes here */
+	uint64_t number;
 	struct buf *call; /* encoded, its capsule empty: the last four bytes are that length */
 };
 
@@ -45,7 +47,7 @@ static void on_answer(struct flow *flow, void *ctx, const struct frame *frame)
 	static const enum ask_outcome outcomes[] = {
 		[COURIER_ANSWERED] = ASK_ANSWERED,    [COURIER_REFUSED] = ASK_NOT_SENT,
 		[COURIER_UNREACHABLE] = ASK_NOT_SENT, [COURIER_UNKNOWN] = ASK_UNKNOWN,
-		[COURIER_UNUSABLE] = ASK_UNUSABLE,
+		[COURIER_UNUSABLE] = ASK_UNUSABLE,    [COURIER_CANCELLED] = ASK_UNKNOWN,
 	};
 	struct ask_answer answer = { .outcome = ASK_UNKNOWN, .err = ERR_UNCERTAIN };
 
@@ -53,8 +55,9 @@ static void on_answer(struct flow *flow, void *ctx, const struct frame *frame)
 	    ipc_courier_answer_decode(frame->payload, &answer.reply) == OK &&
 	    answer.reply.outcome < ARRAY_LEN(outcomes) && outcomes[answer.reply.outcome] != 0) {
 		answer.outcome = outcomes[answer.reply.outcome];
-		answer.err = answer.reply.outcome == COURIER_REFUSED ? ERR_BLOCKED_HOST
-								     : ERR_PROVIDER_UNAVAILABLE;
+		answer.err = answer.reply.outcome == COURIER_REFUSED	 ? ERR_BLOCKED_HOST
+			     : answer.reply.outcome == COURIER_CANCELLED ? ERR_CLIENT_GONE
+									 : ERR_PROVIDER_UNAVAILABLE;
 	}
 	ask_end(flow, ctx, &answer);
 }
@@ -62,9 +65,14 @@ static void on_answer(struct flow *flow, void *ctx, const struct frame *frame)
 static enum err ask_send(struct flow *flow, struct ask *ask, struct bytes capsule)
 {
 	struct dynbuf *out = &flow->staged[PEER_COURIER];
+	const struct ipc_http_stream stream = { .stream = ask->number };
 	uint64_t id;
 
+	if (ask->from != NULL && ask->from->gate_id == 0)
+		return ERR_CLIENT_GONE;
 	TRY(flow_expect(flow, PEER_COURIER, on_answer, ask, &id));
+	if (ask->from != NULL)
+		FRAME_PUT(&flow->staged[PEER_GATE], ask->from->gate_id, http_stream, &stream);
 	const size_t began = frame_begin(out, IPC_TYPE_courier_call, id);
 	dynbuf_put(out, ask->call->p, ask->call->n - 4);
 	dynbuf_u32(out, (uint32_t)capsule.n);
@@ -177,6 +185,13 @@ enum err ask_begin(struct flow *flow, const struct ipc_courier_call *call,
 		   const struct ipc_record *record, const struct ask_item *items, size_t count,
 		   ask_done_fn done, void *journey)
 {
+	return ask_stream(flow, NULL, call, record, items, count, done, journey);
+}
+
+enum err ask_stream(struct flow *flow, struct call *from, const struct ipc_courier_call *call,
+		    const struct ipc_record *record, const struct ask_item *items, size_t count,
+		    ask_done_fn done, void *journey)
+{
 	scoped(ask_free) struct ask *ask = calloc(1, sizeof *ask);
 	struct dynbuf encoded;
 
@@ -184,6 +199,8 @@ enum err ask_begin(struct flow *flow, const struct ipc_courier_call *call,
 		return FAULT_NOMEM;
 	ask->done = done;
 	ask->journey = journey;
+	ask->from = from;
+	ask->number = call->stream;
 	TRY(ask_encode(call, &ask->call));
 	dynbuf_init(&encoded, IPC_RECORD_MAX);
 	ipc_record_encode(record, &encoded);
@@ -194,6 +211,22 @@ enum err ask_begin(struct flow *flow, const struct ipc_courier_call *call,
 	if (err == OK)
 		ask = NULL; /* the reply frees it */
 	return err;
+}
+
+uint64_t ask_number(void)
+{
+	uint64_t number = 0;
+
+	while (number == 0)
+		rng_fill((uint8_t *)&number, sizeof number);
+	return number;
+}
+
+void ask_cancel(struct flow *flow, uint64_t number)
+{
+	const struct ipc_courier_cancel cancel = { .stream = number };
+
+	FRAME_PUT(&flow->staged[PEER_COURIER], 0, courier_cancel, &cancel);
 }
 
 void ask_ack(struct flow *flow, struct id attempt)

@@ -42,6 +42,18 @@ must_check enum err ask_begin(struct flow *flow, const struct ipc_courier_call *
 			      const struct ipc_record *record, const struct ask_item *items,
 			      size_t count, ask_done_fn done, void *journey);
 
+/* The same for a call whose answer goes from courier to the client of @from, past core: a number in
+ * @call->stream, see ask_number(). Gate is told when courier is. The reply then has no body; status
+ * says that an answer had begun, and with it nobody else can answer the client. If it has gone by
+ * the time of the release: ASK_NOT_SENT, ERR_CLIENT_GONE. */
+must_check enum err ask_stream(struct flow *flow, struct call *from,
+			       const struct ipc_courier_call *call, const struct ipc_record *record,
+			       const struct ask_item *items, size_t count, ask_done_fn done,
+			       void *journey);
+uint64_t ask_number(void);
+/* Nobody wants the answer of this stream any more. */
+void ask_cancel(struct flow *flow, uint64_t number);
+
 /* Tells courier that the outcome of @attempt is durable here; staged, so it leaves after the
  * commit. */
 void ask_ack(struct flow *flow, struct id attempt);

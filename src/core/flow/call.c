@@ -213,6 +213,12 @@ void call_end(struct flow *flow, struct call *call, bool whole)
 		stream_finish(flow, call);
 }
 
+void call_streamed(struct flow *flow, struct call *call)
+{
+	call->answered = true;
+	stream_finish(flow, call);
+}
+
 void call_room(struct flow *flow, uint64_t gate_id, bool room)
 {
 	struct call *call = gate_id == 0 ? NULL : map_find(&flow->calls, gate_id);

@@ -36,6 +36,7 @@ enum err flow_init(struct flow *flow)
 	map_init(&flow->ops, FLOW_OPS_MAX);
 	map_init(&flow->calls, FLOW_OPS_MAX);
 	map_init(&flow->refreshing, FLOW_OPS_MAX);
+	map_init(&flow->resting, FLOW_OPS_MAX);
 	flow->started = clock_boot();
 	/* A courier that outlived the last core may still answer its ids: begin elsewhere. */
 	rng_fill((uint8_t *)&flow->next_op, sizeof flow->next_op);
@@ -52,6 +53,7 @@ void flow_done(struct flow *flow)
 	map_done(&flow->ops);
 	map_done(&flow->calls);
 	map_done(&flow->refreshing);
+	map_done(&flow->resting);
 	free(flow->rewrap);
 	compiled_free(&flow->compiled);
 	wipe(flow->text_key, sizeof flow->text_key);

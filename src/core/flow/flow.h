@@ -73,6 +73,7 @@ struct flow {
 	struct map ops;		  /* frame id → what waits for the reply */
 	struct map calls;	  /* gate's id → call under way */
 	struct map refreshing;	  /* low half of the connection's id → refresh under way */
+	struct map resting;	  /* likewise → until when its provider wants to be left alone */
 	struct rewrap *rewrap;	  /* the sweep under way, or NULL */
 	struct call *batch_calls; /* calls that came with this batch */
 	uint64_t next_op;
@@ -94,6 +95,8 @@ enum flow_counter {
 	COUNT_EVENTS,
 	COUNT_BATCHES,
 	COUNT_AUTH_FAILED,
+	COUNT_CALLS,
+	COUNT_CALL_FAILURES,
 };
 
 /* Answers and stops waiting: called by the journey when it knows how it went. @result is of the
@@ -179,6 +182,8 @@ void call_answer(struct flow *flow, struct call *call, unsigned status);
 void call_begin(struct flow *flow, struct call *call, unsigned status, bool beat);
 void call_data(struct flow *flow, struct call *call, struct bytes piece);
 void call_end(struct flow *flow, struct call *call, bool whole);
+/* The client has, or had, its answer from courier: there is nothing to send. */
+void call_streamed(struct flow *flow, struct call *call);
 /* What gate says about a call: its client does not take pieces as fast, or takes them again. */
 void call_room(struct flow *flow, uint64_t gate_id, bool room);
 /* Forgets an answer in the making. */

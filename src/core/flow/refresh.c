@@ -401,6 +401,13 @@ static enum err may_begin(struct flow *flow, const struct connection_row *row)
 	return may_retry(service) && row->refresh_failures <= 1 ? OK : ERR_REAUTH_REQUIRED;
 }
 
+bool refresh_under_way(const struct flow *flow, const struct connection_row *row)
+{
+	const struct refresh *refresh = map_find(&flow->refreshing, key_of(row->id));
+
+	return refresh != NULL && id_eq(refresh->connection, row->id);
+}
+
 enum err refresh_join(struct flow *flow, const struct connection_row *row, refresh_done_fn fn,
 		      void *ctx)
 {

@@ -31,6 +31,9 @@ typedef void (*refresh_done_fn)(struct flow *flow, void *ctx, enum err err);
 must_check enum err refresh_join(struct flow *flow, const struct connection_row *row,
 				 refresh_done_fn fn, void *ctx);
 
+/* Whether one is under way that refresh_join() would join. */
+bool refresh_under_way(const struct flow *flow, const struct connection_row *row);
+
 /* A courier answer that nobody waits for: the last core died before it came. */
 void refresh_found(struct flow *flow, const struct frame *frame);
 /* At start and each second: attempts whose answer will not come any more. */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "core/api/reply.h"
+#include "core/flow/proxy.h"
+
+/* A refusal that an agent can act on: its status where that of errors.def is made for OAuth
+ * endpoints, and the page for its user. */
+static const struct {
+	enum err err;
+	unsigned status;
+	const char *page; /* NULL: none */
+} refusals[] = {
+	{ ERR_NOT_CONNECTED, 403, "not_connected" },
+	{ ERR_ACCESS_PAUSED, 403, "access_paused" },
+	{ ERR_REAUTH_REQUIRED, 403, "reauth_required" },
+	{ ERR_INSUFFICIENT_SCOPE, 403, "insufficient_scope" },
+	{ ERR_INVALID_TARGET, 404, NULL },
+};
+
+static void add_page(const struct flow *flow, const struct permit_mend *mend, const char *page,
+		     json_t *problem)
+{
+	char url[sizeof flow->settings.issuer + 128];
+
+	if (page == NULL || mend->service[0] == 0)
+		return;
+	(void)snprintf(url, sizeof url, "%smend/%s/%s", flow->settings.issuer, page, mend->service);
+	json_object_set_new(problem, "page", json_string(url));
+}
+
+static void add_facts(const struct permit_mend *mend, enum err err, json_t *problem)
+{
+	if (mend->service[0] != 0 && err != ERR_INVALID_TARGET)
+		json_object_set_new(problem, "service", json_string(mend->service));
+	if (err == ERR_INSUFFICIENT_SCOPE)
+		json_object_set_new(problem, "scopes", json_string(mend->missing));
+	if (mend->retry_after_s > 0)
+		json_object_set_new(problem, "retry_after",
+				    json_integer((json_int_t)mend->retry_after_s));
+}
+
+static void refused(struct flow *flow, struct call *call, enum err err, const void *result)
+{
+	static const struct permit_mend nothing;
+	const struct permit_mend *mend = call->mine == NULL ? &nothing : call->mine;
+	unsigned status = (unsigned)err_row(err)->status;
+	const char *page = NULL;
+
+	(void)result;
+	call_reset(call);
+	for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
+		if (refusals[i].err == err) {
+			status = refusals[i].status;
+			page = refusals[i].page;
+		}
+	json_t *problem = problem_make(err, status, NULL);
+	add_page(flow, mend, page, problem);
+	add_facts(mend, err, problem);
+	problem_reply(flow, call, status, mend->retry_after_s, problem);
+}
+
+void api_proxy(struct flow *flow, struct call *call)
+{
+	call->done = refused;
+	proxy_begin(flow, call);
+}
