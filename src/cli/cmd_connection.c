@@ -20,6 +20,7 @@ static const struct show_column fields[] = {
 	{ "state", "state", SHOW_STATE },
 	{ "granted scopes", "scopes", SHOW_TEXT },
 	{ "token expires", "expires", SHOW_TIME },
+	{ "reconnect by", "reconnect_by", SHOW_TIME },
 	{ "refresh", "refresh.state", SHOW_STATE },
 	{ "last obtained", "refresh.last", SHOW_TIME },
 	{ "last error", "refresh.error", SHOW_TEXT },

@@ -473,7 +473,7 @@ static enum err send_call(struct job *job, const struct ipc_courier_call *call,
 	const unsigned total = streams ? CALLS_STREAM_MAX_MS : CALLS_TIMEOUT_MAX_MS;
 	const struct httpc_request request = {
 		.method = http_method_name(call->method),
-		.url = call->url,
+		.url = placed->url,
 		.headers = placed->headers,
 		.header_count = placed->header_count,
 		.body = placed->body,

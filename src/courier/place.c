@@ -5,6 +5,7 @@
 #include "codec/base64.h"
 #include "codec/form.h"
 #include "codec/json.h"
+#include "codec/uri.h"
 
 enum { TEXT_MAX = 2 * IPC_BODY_MAX, VALUE_MAX = 6 * IPC_TOKEN_MAX + 4096 };
 
@@ -78,15 +79,19 @@ static enum err place_bearer(struct placed *placed, struct bytes secret)
 	return header_put(placed, "Authorization", value);
 }
 
-static enum err place_header(struct placed *placed, struct bytes name, struct bytes secret)
+static enum err place_header(struct placed *placed, const struct ipc_placement *placement,
+			     struct bytes secret)
 {
+	const struct bytes before = placement->user;
 	struct dynbuf *value;
 
-	if (!printable(secret, true) || name.n == 0)
+	if (!printable(secret, true) || placement->name.n == 0 ||
+	    (before.n > 0 && !printable(before, true)))
 		return ERR_MALFORMED;
-	TRY(value_begin(placed, secret.n, &value));
+	TRY(value_begin(placed, before.n + secret.n, &value));
 	char *kept = placed->names[placed->count - 1];
-	TRY(bytes_str(name, kept, sizeof placed->names[0]));
+	TRY(bytes_str(placement->name, kept, sizeof placed->names[0]));
+	dynbuf_bytes(value, before);
 	dynbuf_bytes(value, secret);
 	return header_put(placed, kept, value);
 }
@@ -96,7 +101,8 @@ static enum err place_basic(struct placed *placed, struct bytes user, struct byt
 {
 	struct dynbuf pair, *value;
 
-	if (secret.n == 0 || (!encode && user.n > 0 && memchr(user.p, ':', user.n) != NULL))
+	if (user.n + secret.n == 0 ||
+	    (!encode && user.n > 0 && memchr(user.p, ':', user.n) != NULL))
 		return ERR_MALFORMED;
 	TRY(value_begin(placed, 4 * (user.n + secret.n) + 64, &value));
 	dynbuf_init(&pair, VALUE_MAX);
@@ -169,6 +175,31 @@ static enum err place_member(struct placed *placed, const struct ipc_courier_cal
 	return ERR_MALFORMED;
 }
 
+/* The text that the secret takes the place of; it stands once, and not in the origin. */
+static enum err place_url(struct placed *placed, struct bytes mark, struct bytes secret)
+{
+	const struct bytes url = placed->url;
+	struct dynbuf *value;
+	struct uri uri;
+
+	if (mark.n == 0 || secret.n == 0)
+		return ERR_MALFORMED;
+	TRY(uri_parse(url, &uri));
+	const uint8_t *at = memmem(url.p + uri.origin.n, url.n - uri.origin.n, mark.p, mark.n);
+	if (at == NULL)
+		return ERR_MALFORMED;
+	const uint8_t *behind = at + mark.n, *end = url.p + url.n;
+	if (memmem(behind, (size_t)(end - behind), mark.p, mark.n) != NULL)
+		return ERR_MALFORMED;
+	TRY(value_begin(placed, url.n + 3 * secret.n, &value));
+	dynbuf_put(value, url.p, (size_t)(at - url.p));
+	uri_encode(secret, value);
+	dynbuf_put(value, behind, (size_t)(end - behind));
+	TRY(dynbuf_err(value));
+	placed->url = dynbuf_view(value);
+	return OK;
+}
+
 static enum err place_one(struct placed *placed, const struct ipc_courier_call *call,
 			  const struct ipc_placement *placement, struct bytes secret)
 {
@@ -176,11 +207,17 @@ static enum err place_one(struct placed *placed, const struct ipc_courier_call *
 	case PLACEMENT_BEARER:
 		return place_bearer(placed, secret);
 	case PLACEMENT_HEADER:
-		return place_header(placed, placement->name, secret);
+		return place_header(placed, placement, secret);
 	case PLACEMENT_BASIC:
-		return place_basic(placed, placement->user, secret, true);
+		return secret.n == 0 ? ERR_MALFORMED
+				     : place_basic(placed, placement->user, secret, true);
 	case PLACEMENT_BASIC_RAW:
-		return place_basic(placed, placement->user, secret, false);
+		return secret.n == 0 ? ERR_MALFORMED
+				     : place_basic(placed, placement->user, secret, false);
+	case PLACEMENT_BASIC_USER:
+		return place_basic(placed, secret, (struct bytes){ NULL, 0 }, true);
+	case PLACEMENT_URL:
+		return place_url(placed, placement->name, secret);
 	case PLACEMENT_MEMBER:
 		return place_member(placed, call, placement, secret);
 	}
@@ -209,7 +246,7 @@ enum err place_secrets(const struct ipc_courier_call *call, const struct capsule
 	struct ipc_placement placement;
 	enum err err;
 
-	*ret = (struct placed){ 0 };
+	*ret = (struct placed){ .url = call->url };
 	dynbuf_init(&ret->text, TEXT_MAX);
 	wiped_put(&ret->text, call->body);
 	TRY(headers_copy(call, ret));

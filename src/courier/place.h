@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * place - puts the secrets of a capsule into a request: header, HTTP Basic, or
- * a member of the body. What holds a secret here is wiped by placed_done().
+ * place - puts the secrets of a capsule into a request: header, HTTP Basic, a
+ * member of the body, or a place in the URL behind its origin. What holds a secret here is wiped by
+ * placed_done().
  */
 
 #include "httpc/httpc.h"
@@ -14,7 +15,7 @@ enum { PLACE_SECRETS_MAX = 8 };
 struct placed {
 	struct httpc_header headers[HTTPC_HEADERS_MAX];
 	size_t header_count;
-	struct bytes body;
+	struct bytes url, body;
 
 	char names[PLACE_SECRETS_MAX][129];
 	struct dynbuf values[PLACE_SECRETS_MAX], text;

@@ -79,7 +79,7 @@ static void what_makes_no_sense_is_refused(void **state)
 	} cases[] = {
 		{ { .how = PLACEMENT_BEARER, .item = 1 }, BODY_NONE, "" },
 		{ { .how = 0 }, BODY_NONE, "" },
-		{ { .how = 6 }, BODY_NONE, "" },
+		{ { .how = PLACEMENT_URL + 1 }, BODY_NONE, "" },
 		{ { .how = PLACEMENT_HEADER }, BODY_NONE, "" },
 		{ { .how = PLACEMENT_MEMBER }, BODY_FORM, "" },
 		{ { .how = PLACEMENT_MEMBER, .name = { (const uint8_t *)"t", 1 } }, BODY_NONE, "" },
@@ -118,6 +118,61 @@ static void a_secret_is_escaped_as_its_place_asks(void **state)
 	placed_done(&placed);
 }
 
+static void a_header_has_what_stands_before_the_secret(void **state)
+{
+	const struct ipc_placement header = { .how = PLACEMENT_HEADER,
+					      .name = str("Authorization"),
+					      .user = str("Token token=") };
+	const struct ipc_placement bad = { .how = PLACEMENT_HEADER,
+					   .name = str("X-Key"),
+					   .user = str("a\r\nb") };
+	const struct ipc_courier_call call = { 0 };
+	struct placed placed;
+
+	assert_int_equal(place(&header, 1, "s3", &call, &placed), OK);
+	assert_true(bytes_is(placed.headers[0].value, "Token token=s3"));
+	placed_done(&placed);
+	refuse(&bad, "s3", &call);
+}
+
+static void a_secret_may_be_the_user_of_basic(void **state)
+{
+	const struct ipc_placement basic = { .how = PLACEMENT_BASIC_USER };
+	const struct ipc_courier_call call = { 0 };
+	struct placed placed;
+
+	assert_int_equal(place(&basic, 1, "sk_1", &call, &placed), OK);
+	assert_true(bytes_is(placed.headers[0].value, "Basic c2tfMTo="));
+	placed_done(&placed);
+	refuse(&basic, "", &call);
+}
+
+static void a_secret_takes_its_place_in_the_address_behind_the_origin(void **state)
+{
+	const struct ipc_placement mark = { .how = PLACEMENT_URL, .name = str("~m~") };
+	static const struct {
+		const char *url, *placed;
+	} rows[] = {
+		{ "https://a.example/x?key=~m~&b=1", "https://a.example/x?key=a%2Fb%3F%26&b=1" },
+		{ "https://a.example/t/~m~", "https://a.example/t/a%2Fb%3F%26" },
+		{ "https://a.example/t", NULL },
+		{ "https://a.example/~m~?q=~m~", NULL },
+		{ "https://~m~.example/", NULL },
+	};
+	struct placed placed;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct ipc_courier_call call = { .url = str(rows[i].url) };
+		if (rows[i].placed == NULL) {
+			refuse(&mark, "a/b?&", &call);
+			continue;
+		}
+		assert_int_equal(place(&mark, 1, "a/b?&", &call, &placed), OK);
+		assert_true(bytes_is(placed.url, rows[i].placed));
+		placed_done(&placed);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -125,6 +180,9 @@ int main(void)
 		cmocka_unit_test(a_secret_stands_beside_nothing_of_its_name),
 		cmocka_unit_test(what_makes_no_sense_is_refused),
 		cmocka_unit_test(a_secret_is_escaped_as_its_place_asks),
+		cmocka_unit_test(a_header_has_what_stands_before_the_secret),
+		cmocka_unit_test(a_secret_may_be_the_user_of_basic),
+		cmocka_unit_test(a_secret_takes_its_place_in_the_address_behind_the_origin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

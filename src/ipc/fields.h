@@ -83,8 +83,8 @@ enum {
 #define IPC_PLACEMENT(U8, U16, U32, U64, ID, HASH, BYTES)                                          \
 	U8(item)                                                                                   \
 	U8(how)		 /* enum placement_how */                                                  \
-	BYTES(name, 128) /* of the header, the form or JSON member */                              \
-	BYTES(user, 512) /* of HTTP Basic */
+	BYTES(name, 128) /* of the header, the form or JSON member; the text in the URL */         \
+	BYTES(user, 512) /* of HTTP Basic; of a header: the text before the secret */
 
 /* A JSON path ("authed_user.access_token") whose string courier cuts out. */
 #define IPC_CUT(U8, U16, U32, U64, ID, HASH, BYTES) BYTES(path, 256)

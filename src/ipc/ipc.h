@@ -41,7 +41,9 @@ enum placement_how {
 	PLACEMENT_HEADER = 2, /* <name>: <secret> */
 	PLACEMENT_BASIC = 3,  /* HTTP Basic, RFC 6749 2.3.1 encoding; the secret is the password */
 	PLACEMENT_MEMBER = 4, /* a member of the form or JSON body */
-	PLACEMENT_BASIC_RAW = 5, /* HTTP Basic without form encoding of the two parts */
+	PLACEMENT_BASIC_RAW = 5,  /* HTTP Basic without form encoding of the two parts */
+	PLACEMENT_BASIC_USER = 6, /* HTTP Basic; the secret is the user, the password is empty */
+	PLACEMENT_URL = 7, /* instead of <name>, which stands once behind the origin of the URL */
 };
 
 enum body_kind { BODY_NONE = 0, BODY_RAW = 1, BODY_FORM = 2, BODY_JSON = 3 };

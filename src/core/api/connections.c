@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/flow/connections.h"
+#include "core/flow/errand.h"
 
 #include <stdio.h>
 
@@ -88,6 +89,8 @@ static json_t *connection_json(struct flow *flow, const struct connection_row *r
 	json_object_set_new(o, "account", account);
 	json_object_set_new(o, "scopes", scopes_json(row->scopes));
 	set_time(o, "expires", row->expires);
+	scoped(json_free) json_t *variables = errand_variables(row);
+	set_time(o, "reconnect_by", errand_ends(variables));
 	json_object_set_new(o, "refresh", refresh_json(row));
 	set_time(o, "created", row->created);
 	if (row->state == CONNECTION_REMOVED)

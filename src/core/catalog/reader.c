@@ -269,6 +269,14 @@ enum err reader_headers(const struct reader *r, const struct yaml_node *node,
 	return OK;
 }
 
+enum err reader_bool(const struct reader *r, const struct yaml_node *node,
+		     const struct reader_key *key, void *to)
+{
+	if (!yaml_bool(node, to))
+		return READER_REFUSE(r, node, "'%s' must be true or false", key->name);
+	return OK;
+}
+
 enum err reader_seconds(const struct reader *r, const struct yaml_node *node,
 			const struct reader_key *key, void *to)
 {

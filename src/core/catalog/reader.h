@@ -67,6 +67,9 @@ must_check enum err reader_pairs(const struct reader *r, const struct yaml_node 
 /* struct service_pairs of request headers. */
 must_check enum err reader_headers(const struct reader *r, const struct yaml_node *node,
 				   const struct reader_key *key, void *to);
+/* bool: plain true or false. */
+must_check enum err reader_bool(const struct reader *r, const struct yaml_node *node,
+				const struct reader_key *key, void *to);
 /* uint32_t: 1 second to ten years. */
 must_check enum err reader_seconds(const struct reader *r, const struct yaml_node *node,
 				   const struct reader_key *key, void *to);

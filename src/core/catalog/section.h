@@ -8,6 +8,8 @@
 /* Each reads its map into the service and fills what the file leaves to defaults. */
 must_check enum err section_oauth(const struct reader *r, const struct yaml_node *node,
 				  const struct reader_key *key, void *to);
+must_check enum err section_error_member(const struct reader *r, const struct yaml_node *node,
+					 const struct reader_key *key, void *to);
 must_check enum err section_account(const struct reader *r, const struct yaml_node *node,
 				    const struct reader_key *key, void *to);
 must_check enum err section_probe(const struct reader *r, const struct yaml_node *node,

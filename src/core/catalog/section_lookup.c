@@ -6,7 +6,7 @@ static const char *const method_words[] = { "GET", "POST", "PUT", "PATCH", "DELE
 const struct reader_words section_methods = { ARRAY_LEN(method_words), method_words };
 static const struct reader_words lookup_methods = { 2, method_words };
 
-static const char *const auth_words[] = { "basic", "post", "none" };
+static const char *const auth_words[] = { "basic", "post", "none", "secret_basic" };
 static const struct reader_words auths = { ARRAY_LEN(auth_words), auth_words };
 
 static void default_lookup(struct service_lookup *lookup)
@@ -33,6 +33,14 @@ static enum err read_paths(const struct reader *r, const struct yaml_node *node,
 		(*n)++;
 	}
 	return OK;
+}
+
+enum err section_error_member(const struct reader *r, const struct yaml_node *node,
+			      const struct reader_key *key, void *to)
+{
+	struct service_errors *errors = to;
+
+	return read_paths(r, node, key, errors->member, &errors->member_n);
 }
 
 static enum err read_account_id(const struct reader *r, const struct yaml_node *node,
@@ -245,7 +253,7 @@ enum err section_variables(const struct reader *r, const struct yaml_node *node,
 			if (!(name.p[i] >= 'a' && name.p[i] <= 'z') && name.p[i] != '_')
 				return READER_REFUSE(r, child,
 						     "a variable's name is made of a-z and _");
-		if (name.n == 0 || name.n > 64 || bytes_is(name, "client_id"))
+		if (name.n == 0 || name.n > 64 || name.p[0] == '_' || bytes_is(name, "client_id"))
 			return READER_REFUSE(r, child, "this name cannot be a variable's");
 		variable->name = name;
 		TRY(read_variable(r, child, variable));
@@ -275,27 +283,51 @@ static enum err read_hosts(const struct reader *r, const struct yaml_node *node,
 	return OK;
 }
 
-/* bearer, or {header: X-Token} */
+#define API(member) offsetof(struct service_api, member)
+
+/* A text of printable ASCII that stands before the token: "Token ", "Zoho-oauthtoken ". */
+static enum err read_prefix(const struct reader *r, const struct yaml_node *node,
+			    const struct reader_key *key, void *to)
+{
+	struct bytes text;
+
+	TRY(reader_text(r, node, key, &text));
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] > 0x7e || text.n > 64)
+			return READER_REFUSE(r, node, "'prefix' must be at most 64 of ASCII");
+	*(struct bytes *)to = text;
+	return OK;
+}
+
+/* bearer, or {header: X-Token} and the like */
 static enum err read_api_auth(const struct reader *r, const struct yaml_node *node,
 			      const struct reader_key *key, void *to)
 {
-	static const struct reader_key keys[] = { { "header", reader_name, 0, true, NULL } };
+	static const struct reader_key keys[] = {
+		{ "header", reader_name, API(header), false, NULL },
+		{ "prefix", read_prefix, API(prefix), false, NULL },
+		{ "query", reader_name, API(query), false, NULL },
+		{ "client_secret", reader_name, API(secret_header), false, NULL },
+	};
+	struct service_api *api = to;
 	struct bytes text;
 
 	if (yaml_str(node, &text) && bytes_is(text, "bearer"))
 		return OK;
 	if (node->kind != YAML_MAP)
-		return READER_REFUSE(r, node, "'auth' must be bearer or {header: NAME}");
-	return reader_map(r, node, keys, ARRAY_LEN(keys), to);
-}
-
-#define API(member) offsetof(struct service_api, member)
-
-static enum err read_rpc(const struct reader *r, const struct yaml_node *node,
-			 const struct reader_key *key, void *to)
-{
-	if (!yaml_bool(node, to))
-		return READER_REFUSE(r, node, "'rpc' must be true or false");
+		return READER_REFUSE(r, node,
+				     "'auth' must be bearer, {header: NAME} or {query: NAME}");
+	TRY(reader_map(r, node, keys, ARRAY_LEN(keys), api));
+	if (api->query.n > 0 && api->header.n > 0)
+		return READER_REFUSE(r, node, "the token goes into a header or the query");
+	if (api->prefix.n > 0 && api->header.n == 0)
+		return READER_REFUSE(r, node, "'prefix' goes with 'header'");
+	if (api->secret_header.n > 0 &&
+	    (api->secret_header.n == api->header.n
+		     ? strncasecmp((const char *)api->secret_header.p, (const char *)api->header.p,
+				   api->header.n) == 0
+		     : bytes_caseis(api->secret_header, "authorization")))
+		return READER_REFUSE(r, node, "two secrets cannot share a header");
 	return OK;
 }
 
@@ -323,9 +355,9 @@ enum err section_api(const struct reader *r, const struct yaml_node *node,
 	static const struct reader_key keys[] = {
 		{ "base", reader_template, API(base), false, NULL },
 		{ "hosts", read_hosts, 0, true, NULL },
-		{ "auth", read_api_auth, API(header), true, NULL },
+		{ "auth", read_api_auth, 0, true, NULL },
 		{ "headers", reader_headers, API(headers), false, NULL },
-		{ "rpc", read_rpc, API(rpc), false, NULL },
+		{ "rpc", reader_bool, API(rpc), false, NULL },
 		{ "graphql", read_graphql, 0, false, NULL },
 	};
 	struct service_api *api = to;

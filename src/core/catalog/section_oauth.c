@@ -7,9 +7,9 @@
 	static const char *const name##_words[] = { __VA_ARGS__ };                                 \
 	static const struct reader_words name = { ARRAY_LEN(name##_words), name##_words }
 
-WORDS(auths, "basic", "post", "none");
+WORDS(auths, "basic", "post", "none", "secret_basic");
 WORDS(bodies, "form", "json");
-WORDS(classes, "none", "stable", "replaced", "grace", "strict");
+WORDS(classes, "none", "stable", "replaced", "grace", "strict", "until_used");
 WORDS(risks, "low", "medium", "high", "critical");
 /* What provider.c sets itself: a file may not say it again. */
 WORDS(authorize_ours, "client_id", "redirect_uri", "state", "response_type", "scope",
@@ -110,6 +110,7 @@ static enum err read_reply(const struct reader *r, const struct yaml_node *node,
 		{ "refresh_token", reader_path, REPLY(refresh_token), false, NULL },
 		{ "expires_in", reader_path, REPLY(expires_in), false, NULL },
 		{ "expires_at", reader_path, REPLY(expires_at), false, NULL },
+		{ "refresh_expires_in", reader_path, REPLY(refresh_expires_in), false, NULL },
 		{ "scope", reader_path, REPLY(scope), false, NULL },
 		{ "token_type", reader_path, REPLY(token_type), false, NULL },
 		{ "token_types", reader_list, REPLY(token_types), false, NULL },
@@ -122,7 +123,7 @@ static enum err read_errors(const struct reader *r, const struct yaml_node *node
 			    const struct reader_key *key, void *to)
 {
 	static const struct reader_key keys[] = {
-		{ "member", reader_path, offsetof(struct service_errors, member), false, NULL },
+		{ "member", section_error_member, 0, false, NULL },
 		{ "ok", reader_path, offsetof(struct service_errors, ok), false, NULL },
 		{ "terminal", reader_list, offsetof(struct service_errors, terminal), false, NULL },
 		{ "config", reader_list, offsetof(struct service_errors, config), false, NULL },
@@ -142,6 +143,9 @@ static enum err read_refresh(const struct reader *r, const struct yaml_node *nod
 		{ "class", reader_enum, OAUTH(class), true, &classes },
 		{ "retry_within", reader_seconds, OAUTH(retry_within_s), false, NULL },
 		{ "reply", read_reply, OAUTH(refresh_reply), false, NULL },
+		{ "kills_access", reader_bool, OAUTH(kills_access), false, NULL },
+		{ "redirect_uri", reader_bool, OAUTH(refresh_redirect), false, NULL },
+		{ "lives", reader_seconds, OAUTH(lives_s), false, NULL },
 	};
 	struct service_oauth *oauth = to;
 
@@ -219,12 +223,16 @@ static const struct reader_key oauth_keys[] = {
 
 static void default_reply(struct service_reply *reply, const struct service_reply *otherwise)
 {
-	struct bytes *const paths[] = { &reply->access_token, &reply->refresh_token,
-					&reply->expires_in,   &reply->expires_at,
-					&reply->scope,	      &reply->token_type };
-	const struct bytes others[] = { otherwise->access_token, otherwise->refresh_token,
-					otherwise->expires_in,	 otherwise->expires_at,
-					otherwise->scope,	 otherwise->token_type };
+	struct bytes *const paths[] = {
+		&reply->access_token,	   &reply->refresh_token, &reply->expires_in,
+		&reply->expires_at,	   &reply->scope,	  &reply->token_type,
+		&reply->refresh_expires_in
+	};
+	const struct bytes others[] = {
+		otherwise->access_token,      otherwise->refresh_token, otherwise->expires_in,
+		otherwise->expires_at,	      otherwise->scope,		otherwise->token_type,
+		otherwise->refresh_expires_in
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
 		if (paths[i]->n == 0)
@@ -248,7 +256,8 @@ static void default_oauth(struct service_oauth *oauth)
 		oauth->refresh_url = oauth->token_url;
 	oauth->scope_parameter = or_else(oauth->scope_parameter, "scope");
 	oauth->reply_separators = or_else(oauth->reply_separators, " ,");
-	oauth->errors.member = or_else(oauth->errors.member, "error");
+	if (oauth->errors.member_n == 0)
+		oauth->errors.member[oauth->errors.member_n++] = str("error");
 	default_reply(&oauth->reply, &standard);
 	default_reply(&oauth->refresh_reply, &oauth->reply);
 	if (revoke->method == 0)

@@ -246,7 +246,8 @@ const char *service_risk_name(enum service_risk risk)
 
 const char *service_class_name(enum service_class class)
 {
-	static const char *const names[] = { "", "none", "stable", "replaced", "grace", "strict" };
+	static const char *const names[] = { "",      "none",	"stable",    "replaced",
+					     "grace", "strict", "until_used" };
 
 	return names[class];
 }

@@ -47,7 +47,12 @@ struct service_words {
 	struct bytes at[SERVICE_WORDS_MAX];
 };
 
-enum service_auth { SERVICE_AUTH_BASIC = 1, SERVICE_AUTH_POST, SERVICE_AUTH_NONE };
+enum service_auth {
+	SERVICE_AUTH_BASIC = 1,
+	SERVICE_AUTH_POST,
+	SERVICE_AUTH_NONE,
+	SERVICE_AUTH_SECRET_BASIC, /* the secret is the user of Basic, there is no password */
+};
 enum service_body { SERVICE_BODY_FORM = 1, SERVICE_BODY_JSON };
 enum service_method { SERVICE_GET = 1, SERVICE_POST, SERVICE_PUT, SERVICE_PATCH, SERVICE_DELETE };
 enum service_risk {
@@ -60,11 +65,12 @@ enum service_effect { SERVICE_READ = 1, SERVICE_WRITE, SERVICE_DESTRUCTIVE };
 
 /* What a refresh does to the refresh token that was used for it. */
 enum service_class {
-	SERVICE_CLASS_NONE = 1, /* there are no refresh tokens */
-	SERVICE_CLASS_STABLE,	/* it stays valid and is not replaced */
-	SERVICE_CLASS_REPLACED, /* a new one comes, the old one goes on working */
-	SERVICE_CLASS_GRACE,	/* a new one comes, the old one works for retry_within */
-	SERVICE_CLASS_STRICT,	/* a new one comes, the old one is dead at once */
+	SERVICE_CLASS_NONE = 1,	  /* there are no refresh tokens */
+	SERVICE_CLASS_STABLE,	  /* it stays valid and is not replaced */
+	SERVICE_CLASS_REPLACED,	  /* a new one comes, the old one goes on working */
+	SERVICE_CLASS_GRACE,	  /* a new one comes, the old one works for retry_within */
+	SERVICE_CLASS_STRICT,	  /* a new one comes, the old one is dead at once */
+	SERVICE_CLASS_UNTIL_USED, /* a new one comes, the old one works until that is used */
 };
 
 enum service_expiry { SERVICE_EXPIRY_REPLY = 1, SERVICE_EXPIRY_NEVER, SERVICE_EXPIRY_ASSUME };
@@ -72,12 +78,15 @@ enum service_expiry { SERVICE_EXPIRY_REPLY = 1, SERVICE_EXPIRY_NEVER, SERVICE_EX
 /* Dotted paths into the provider's reply; a number descends into a list. n = 0: not there. */
 struct service_reply {
 	struct bytes access_token, refresh_token, expires_in, expires_at, scope, token_type;
+	struct bytes refresh_expires_in;  /* seconds that the refresh token lives */
 	struct service_words token_types; /* accepted beside "bearer" */
 };
 
 struct service_errors {
-	struct bytes member; /* path of the error's name, also looked at in a 2xx */
-	struct bytes ok;     /* path of a boolean that is false after a failure */
+	/* Paths of the error's name, the first that leads to one; also looked at in a 2xx. */
+	size_t member_n;
+	struct bytes member[SERVICE_PATHS_MAX];
+	struct bytes ok; /* path of a boolean that is false after a failure */
 	struct service_words terminal, config, interaction, transient;
 };
 
@@ -166,6 +175,9 @@ struct service_oauth {
 	uint32_t assume_s;
 	enum service_class class;
 	uint32_t retry_within_s; /* of GRACE: how long the old token may be tried again */
+	bool kills_access;	 /* a refresh ends the access tokens of before */
+	bool refresh_redirect;	 /* a refresh names the redirect_uri again */
+	uint32_t lives_s;	 /* of a refresh token from the consent on; 0: not known */
 	size_t variables_n;
 	struct service_variable variables[SERVICE_VARIABLES_MAX];
 	struct service_lookup discover; /* second step that variables come from */
@@ -179,8 +191,10 @@ struct service_api {
 	struct bytes base; /* may hold {variables}; no slash at its end */
 	size_t hosts_n;
 	struct bytes hosts[SERVICE_HOSTS_MAX]; /* origins */
-	struct bytes header;		       /* n = 0: Authorization: Bearer */
-	bool rpc;			       /* the method does not say whether a request reads */
+	/* Where the access token goes: into a query parameter, or a header (n = 0: Authorization:
+	 * Bearer) behind a prefix. And a second header, with the client secret; n = 0: none. */
+	struct bytes query, header, prefix, secret_header;
+	bool rpc; /* the method does not say whether a request reads */
 	size_t graphql_n;
 	struct bytes graphql[SERVICE_GRAPHQL_MAX]; /* paths of GraphQL endpoints, as in a tool */
 	struct service_pairs headers;

@@ -345,7 +345,7 @@ static void it_refuses_with_file_line_and_reason(void **state)
 		{ "id: x\noauth:\n  token_url: \"{t}://acme.example/\"\n",
 		  "f:3: 'token_url' must be an https address (http only to this machine)" },
 		{ "id: x\noauth:\n  client_auth: jwt\n",
-		  "f:3: 'client_auth' must be one of: basic, post, none" },
+		  "f:3: 'client_auth' must be one of: basic, post, none, secret_basic" },
 		{ "id: x\noauth:\n  pkce: plain\n", "f:3: 'pkce' must be one of: S256, none" },
 		{ "id: x\noauth:\n  authorize_params: {state: x}\n",
 		  "f:3: 'state' is set by Valetkey itself" },

@@ -135,15 +135,11 @@ static enum err variables_before(struct flow *flow, const struct consent_row *co
 	return OK;
 }
 
-static void connect_redirect_uri(const struct flow *flow, char to[static 600])
-{
-	snprintf(to, 600, "%slogin/callback", flow->settings.issuer);
-}
-
 enum err connect_open(struct flow *flow, struct call *call, struct bytes ticket,
 		      struct bytes browser, struct dynbuf *ret_url)
 {
-	char state[64], verifier[PKCE_TEXT_LEN + 1], challenge[PKCE_TEXT_LEN + 1], redirect[600];
+	char state[64], verifier[PKCE_TEXT_LEN + 1], challenge[PKCE_TEXT_LEN + 1],
+		redirect[FLOW_REDIRECT_MAX];
 	struct connect_view view;
 	struct scopes scopes;
 	struct client_row client;
@@ -156,7 +152,7 @@ enum err connect_open(struct flow *flow, struct call *call, struct bytes ticket,
 	random_text(state, STATE_LEN);
 	pkce_verifier(verifier);
 	pkce_challenge(str(verifier), challenge);
-	connect_redirect_uri(flow, redirect);
+	flow_redirect_uri(flow, redirect);
 	view.consent.verifier = str(verifier);
 	TRY(store_consent_send(flow->store, &view.consent, browser, str(state)));
 	TRY(provider_scopes(view.service, view.consent.scopes, &scopes));
@@ -335,7 +331,9 @@ static enum err ask_with_token(struct flow *flow, struct connect *connect, struc
 	};
 	struct ipc_record record;
 
-	TRY(errand_pack(errand, &(struct errand_secrets){ .connection = &row }));
+	struct client_row client;
+	TRY(store_client_find(flow->store, connect->tenant, str(connect->service), &client));
+	TRY(errand_pack(errand, &(struct errand_secrets){ &client, &row }));
 	connect_record(flow, connect, OUTCOME_INTENT, &record);
 	return errand_begin(flow, errand, (struct id){ { 0 } }, &record, done, connect);
 }
@@ -423,7 +421,11 @@ static enum err take_reply(struct flow *flow, struct connect *connect,
 	TRY(consent_load(flow, connect, &consent));
 	errand_reply(service, answer, false, consent.scopes, connect->asked, &reply);
 	const enum reply_class class = reply.class;
+	const uint32_t lives_s = service->oauth.lives_s;
 	connect->expires = reply.expires;
+	errand_ends_set(connect->variables, reply.refresh_ends != 0 ? reply.refresh_ends
+					    : lives_s == 0	    ? 0
+							   : flow->now + lives_s * USEC_PER_S);
 	memcpy(connect->result.scopes, reply.scopes, sizeof reply.scopes);
 	if (reply.variables != NULL &&
 	    json_object_update(connect->variables, reply.variables) != 0) {
@@ -465,13 +467,13 @@ static enum err redeem(struct flow *flow, struct connect *connect,
 	const struct service *service;
 	struct client_row client;
 	struct ipc_record record;
-	char redirect[600];
+	char redirect[FLOW_REDIRECT_MAX];
 
 	TRY(compiled_service(flow, connect->tenant, consent->service, &service));
 	TRY(store_client_find(flow->store, connect->tenant, consent->service, &client));
 	if (provider_take_redirect(service, answer->query, connect->variables) != OK)
 		return ERR_PROVIDER_REFUSED;
-	connect_redirect_uri(flow, redirect);
+	flow_redirect_uri(flow, redirect);
 	const struct provider_party party = { client.client_id, str(redirect), connect->variables };
 	TRY(provider_call_code(service, &party, answer->code, consent->verifier, &errand.call));
 	TRY(errand_pack(&errand, &(struct errand_secrets){ .client = &client }));

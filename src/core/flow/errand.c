@@ -47,10 +47,9 @@ static enum err secret_item(const struct errand_secrets *secrets, enum provider_
 static enum err pack_placements(struct errand *errand, const struct errand_secrets *secrets)
 {
 	static const uint8_t hows[] = {
-		[PROVIDER_BEARER] = PLACEMENT_BEARER,
-		[PROVIDER_HEADER] = PLACEMENT_HEADER,
-		[PROVIDER_BASIC] = PLACEMENT_BASIC,
-		[PROVIDER_MEMBER] = PLACEMENT_MEMBER,
+		[PROVIDER_BEARER] = PLACEMENT_BEARER,	      [PROVIDER_HEADER] = PLACEMENT_HEADER,
+		[PROVIDER_BASIC] = PLACEMENT_BASIC,	      [PROVIDER_MEMBER] = PLACEMENT_MEMBER,
+		[PROVIDER_BASIC_USER] = PLACEMENT_BASIC_USER, [PROVIDER_URL] = PLACEMENT_URL,
 	};
 
 	for (size_t i = 0; i < errand->call.placements_n; i++) {
@@ -132,6 +131,21 @@ void errand_reply(const struct service *service, const struct ask_answer *answer
 	reply_read(&input, ret);
 	if (ret->class == REPLY_GRANTED && (answer->reply.found & FOUND_ACCESS) == 0)
 		ret->class = REPLY_UNUSABLE;
+}
+
+static const char ends_name[] = "_refresh_ends";
+
+void errand_ends_set(json_t *variables, usec_t ends)
+{
+	if (ends > 0)
+		json_object_set_new(variables, ends_name, json_integer((json_int_t)ends));
+}
+
+usec_t errand_ends(const json_t *variables)
+{
+	int64_t ends;
+
+	return json_int(variables, ends_name, &ends) && ends > 0 ? (usec_t)ends : 0;
 }
 
 json_t *errand_variables(const struct connection_row *row)

@@ -27,6 +27,11 @@ struct errand_home {
 	void *journey;
 };
 
+/* Beside its variables a connection knows until when it can be refreshed at all (0: not known),
+ * under a name that no variable has. */
+void errand_ends_set(json_t *variables, usec_t ends);
+usec_t errand_ends(const json_t *variables);
+
 /* A row's variables; an empty object where it has none. NULL: no memory. */
 json_t *errand_variables(const struct connection_row *row);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/flow/flow.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -200,6 +201,11 @@ static enum err event_put(struct flow *flow, struct call *call, struct ipc_recor
 		err = stage_append(flow, call, record->event, dynbuf_view(&encoded), outbox);
 	dynbuf_done(&encoded);
 	return err;
+}
+
+void flow_redirect_uri(const struct flow *flow, char to[static FLOW_REDIRECT_MAX])
+{
+	snprintf(to, FLOW_REDIRECT_MAX, "%slogin/callback", flow->settings.issuer);
 }
 
 enum err flow_meta(struct flow *flow, const char *name, uint64_t *ret)

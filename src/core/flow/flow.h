@@ -38,6 +38,7 @@ enum {
 	FLOW_REQUEST_OPS = 32,
 	FLOW_STAGED_MAX = 64 * 1024 * 1024,
 	TENANT_NAME_MAX = 64,
+	FLOW_REDIRECT_MAX = 600,
 };
 
 struct flow_settings {
@@ -151,6 +152,9 @@ must_check enum err flow_expect(struct flow *flow, enum flow_peer peer, flow_rep
 bool flow_reply(struct flow *flow, const struct frame *frame);
 /* Everyone who waits for @peer is told that it died. */
 void flow_peer_died(struct flow *flow, enum flow_peer peer);
+
+/* Where providers send browsers back to. */
+void flow_redirect_uri(const struct flow *flow, char to[static FLOW_REDIRECT_MAX]);
 
 /* A named number of the store; 0 where it was never set. ERR_FORGED */
 must_check enum err flow_meta(struct flow *flow, const char *name, uint64_t *ret);

@@ -15,6 +15,7 @@ enum {
 	LOST_AFTER_S = 15, /* longer than a refresh may take at courier */
 	BACKOFF_FIRST_S = 2,
 	BACKOFF_MAX_S = 15 * 60,
+	VARIABLES_MAX = 4096,
 };
 
 struct waiter {
@@ -31,6 +32,7 @@ struct refresh {
 	struct waiter *waiters;
 	size_t waiters_n, waiters_room;
 	usec_t expires; /* of the new pair, while it is being sealed */
+	usec_t ends;	/* of its refresh token; 0: the provider did not say */
 	char scopes[SCOPES_MAX_BYTES + 1];
 };
 
@@ -99,6 +101,17 @@ static usec_t soon_at(const struct connection_row *row)
 	return row->obtained + life * (750 + row->id.b[15] * 100u / 255) / 1000;
 }
 
+/* Where a refresh ends the tokens that were lent before, it waits until they are nearly over. */
+static enum err may_be_early(struct flow *flow, const struct connection_row *row,
+			     enum refresh_need *ret)
+{
+	const struct service *service;
+
+	TRY(compiled_service(flow, row->tenant, row->service, &service));
+	*ret = service->oauth.kills_access ? REFRESH_NOT : REFRESH_SOON;
+	return OK;
+}
+
 enum err refresh_needed(struct flow *flow, const struct connection_row *row, enum refresh_need *ret)
 {
 	*ret = REFRESH_NOT;
@@ -114,7 +127,7 @@ enum err refresh_needed(struct flow *flow, const struct connection_row *row, enu
 	if (over || row->expires - flow->now < margin)
 		*ret = !over && backing_off ? REFRESH_NOT : REFRESH_NOW;
 	else if (flow->now >= soon_at(row) && !backing_off)
-		*ret = REFRESH_SOON;
+		return may_be_early(flow, row, ret);
 	return OK;
 }
 
@@ -149,6 +162,7 @@ static bool may_retry(const struct service *service)
 	case SERVICE_CLASS_STABLE:
 	case SERVICE_CLASS_REPLACED:
 	case SERVICE_CLASS_GRACE:
+	case SERVICE_CLASS_UNTIL_USED:
 		return true;
 	case SERVICE_CLASS_NONE:
 	case SERVICE_CLASS_STRICT:
@@ -249,6 +263,19 @@ static void refresh_lost(struct flow *flow, struct refresh *refresh)
 	refresh_over(flow, refresh, err);
 }
 
+/* The row's variables with another end, printed into @text, which the row then borrows. */
+static enum err variables_with_end(struct connection_row *row, usec_t ends, struct dynbuf *text)
+{
+	scoped(json_free) json_t *variables = errand_variables(row);
+
+	if (variables == NULL)
+		return FAULT_NOMEM;
+	errand_ends_set(variables, ends);
+	json_print(variables, text);
+	row->variables = dynbuf_view(text);
+	return dynbuf_err(text);
+}
+
 static enum err store_pair(struct flow *flow, struct refresh *refresh, const struct bytes *blobs,
 			   size_t count)
 {
@@ -263,6 +290,10 @@ static enum err store_pair(struct flow *flow, struct refresh *refresh, const str
 		row.refresh = blobs[1];
 		row.refresh_version = row.version;
 	}
+	uint8_t room[VARIABLES_MAX];
+	struct dynbuf text = { .p = room, .room = sizeof room, .max = sizeof room };
+	if (refresh->ends != 0)
+		TRY(variables_with_end(&row, refresh->ends, &text));
 	row.expires = refresh->expires;
 	row.obtained = flow->now;
 	row.scopes = str(refresh->scopes);
@@ -311,6 +342,7 @@ static void refresh_answered(struct flow *flow, struct refresh *refresh,
 	errand_reply(service, answer, true, row.scopes, id_time(refresh->attempt), &reply);
 	const enum reply_class class = reply.class;
 	refresh->expires = reply.expires;
+	refresh->ends = reply.refresh_ends;
 	memcpy(refresh->scopes, reply.scopes, sizeof refresh->scopes);
 	reply_done(&reply);
 	scoped(json_free) json_t *variables = errand_variables(&row);
@@ -375,8 +407,9 @@ static enum err stage_call(struct flow *flow, struct refresh *refresh,
 	TRY(compiled_service(flow, row->tenant, row->service, &service));
 	TRY(store_client_find(flow->store, row->tenant, row->service, &client));
 	scoped(json_free) json_t *variables = errand_variables(row);
-	const struct provider_party party = { .client_id = client.client_id,
-					      .variables = variables };
+	char redirect[FLOW_REDIRECT_MAX];
+	flow_redirect_uri(flow, redirect);
+	const struct provider_party party = { client.client_id, str(redirect), variables };
 	TRY(provider_call_refresh(service, &party, &errand.call));
 	TRY(errand_pack(&errand, &(struct errand_secrets){ &client, row }));
 	refresh_record(flow, row, OUTCOME_INTENT, &record);

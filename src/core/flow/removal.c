@@ -104,6 +104,7 @@ static enum err probe(struct flow *flow, struct removal *removal)
 {
 	scoped(errand_done) struct errand errand = { 0 };
 	const struct service *service;
+	struct client_row client;
 	struct connection_row row;
 	struct ipc_record record;
 
@@ -111,7 +112,9 @@ static enum err probe(struct flow *flow, struct removal *removal)
 	scoped(json_free) json_t *variables = errand_variables(&row);
 	enum err err = provider_call_probe(service, variables, &errand.call);
 	if (err == OK)
-		err = errand_pack(&errand, &(struct errand_secrets){ .connection = &row });
+		err = store_client_find(flow->store, row.tenant, row.service, &client);
+	if (err == OK)
+		err = errand_pack(&errand, &(struct errand_secrets){ &client, &row });
 	removal_record(flow, removal, &row, EVENT_provider_probe, &record);
 	record.outcome = OUTCOME_INTENT;
 	if (err == OK)

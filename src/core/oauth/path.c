@@ -20,6 +20,16 @@ const json_t *path_find(const json_t *from, struct bytes path)
 	return at;
 }
 
+const json_t *path_error(const struct service_errors *errors, const json_t *body)
+{
+	for (size_t i = 0; i < errors->member_n; i++) {
+		const json_t *word = path_find(body, errors->member[i]);
+		if (json_is_string(word))
+			return word;
+	}
+	return NULL;
+}
+
 bool path_text(const json_t *from, struct bytes path, char *to, size_t size)
 {
 	const json_t *value = path_find(from, path);

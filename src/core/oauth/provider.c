@@ -236,7 +236,7 @@ enum err provider_authorize(const struct service *service, const struct provider
 static void add_client(enum service_auth auth, struct bytes client_id, struct pairs *pairs,
 		       struct provider_call *call)
 {
-	if (auth != SERVICE_AUTH_BASIC)
+	if (auth == SERVICE_AUTH_POST || auth == SERVICE_AUTH_NONE)
 		pairs_add(pairs, "client_id", client_id);
 	if (auth == SERVICE_AUTH_POST)
 		place(call, (struct provider_placement){ .secret = PROVIDER_CLIENT_SECRET,
@@ -246,6 +246,9 @@ static void add_client(enum service_auth auth, struct bytes client_id, struct pa
 		place(call, (struct provider_placement){ .secret = PROVIDER_CLIENT_SECRET,
 							 .how = PROVIDER_BASIC,
 							 .user = client_id });
+	if (auth == SERVICE_AUTH_SECRET_BASIC)
+		place(call, (struct provider_placement){ .secret = PROVIDER_CLIENT_SECRET,
+							 .how = PROVIDER_BASIC_USER });
 }
 
 /* A provider that can answer in several formats is asked for the one we read. */
@@ -311,6 +314,8 @@ enum err provider_call_refresh(const struct service *service, const struct provi
 	place(ret, (struct provider_placement){ .secret = PROVIDER_REFRESH,
 						.how = PROVIDER_MEMBER,
 						.name = str("refresh_token") });
+	if (service->oauth.refresh_redirect)
+		pairs_add(&pairs, "redirect_uri", party->redirect_uri);
 	pairs_more(&pairs, &service->oauth.refresh_params);
 	token_call(service, &service->oauth.refresh_reply, &pairs, ret);
 	return call_err(ret);
@@ -343,20 +348,48 @@ enum err provider_call_revoke(const struct service *service, const struct provid
 	return call_err(ret);
 }
 
+/* Stands in an address until courier puts the secret there: no text of ours contains it. */
+static const char url_mark[] = "~valetkey~secret~";
+
+size_t provider_credentials(const struct service *service, struct dynbuf *url,
+			    struct provider_placement ret[static PROVIDER_CREDENTIALS_MAX])
+{
+	const struct service_api *api = &service->api;
+	size_t n = 0;
+
+	ret[n] = (struct provider_placement){ .secret = PROVIDER_ACCESS, .how = PROVIDER_BEARER };
+	if (api->query.n > 0) {
+		const struct bytes before = dynbuf_view(url);
+		ret[n].how = PROVIDER_URL;
+		ret[n].name = str(url_mark);
+		dynbuf_u8(url,
+			  before.n == 0 || memchr(before.p, '?', before.n) == NULL ? '?' : '&');
+		form_encode(api->query, url);
+		dynbuf_u8(url, '=');
+		dynbuf_str(url, url_mark);
+	} else if (api->header.n > 0) {
+		ret[n].how = PROVIDER_HEADER;
+		ret[n].name = api->header;
+		ret[n].user = api->prefix;
+	}
+	n++;
+	if (api->secret_header.n > 0)
+		ret[n++] = (struct provider_placement){ .secret = PROVIDER_CLIENT_SECRET,
+							.how = PROVIDER_HEADER,
+							.name = api->secret_header };
+	return n;
+}
+
 static enum err lookup_call(const struct service *service, const struct service_lookup *lookup,
 			    const json_t *variables, struct provider_call *ret)
 {
 	const struct provider_party party = { .variables = variables };
-	const struct bytes header = service->api.header;
 
 	call_init(ret, lookup->method);
 	if (lookup->url.n == 0)
 		return ERR_UNSUPPORTED;
 	TRY(expand(service, lookup->url, &party, &ret->url));
-	place(ret,
-	      (struct provider_placement){ .secret = PROVIDER_ACCESS,
-					   .how = header.n == 0 ? PROVIDER_BEARER : PROVIDER_HEADER,
-					   .name = header });
+	ret->placements_n = provider_credentials(service, &ret->url, ret->placements);
 	add_headers(&lookup->headers, ret);
 	return call_err(ret);
 }

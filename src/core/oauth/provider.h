@@ -14,18 +14,26 @@
 #include "core/catalog/service.h"
 #include "model/scopes.h"
 
-enum { PROVIDER_SECRETS_MAX = 2, PROVIDER_CUTS_MAX = 2, PROVIDER_URL_MAX = 8192 };
+enum { PROVIDER_SECRETS_MAX = 3, PROVIDER_CUTS_MAX = 2, PROVIDER_URL_MAX = 8192 };
 
 enum provider_secret { PROVIDER_CLIENT_SECRET = 1, PROVIDER_ACCESS, PROVIDER_REFRESH };
 
-/* The same five ways as ipc's placement_how, by their names. */
-enum provider_how { PROVIDER_BEARER = 1, PROVIDER_HEADER, PROVIDER_BASIC, PROVIDER_MEMBER };
+/* The ways of ipc's placement_how, by their names. */
+enum provider_how {
+	PROVIDER_BEARER = 1,
+	PROVIDER_HEADER,
+	PROVIDER_BASIC,
+	PROVIDER_MEMBER,
+	PROVIDER_BASIC_USER, /* the secret is the user */
+	PROVIDER_URL,	     /* instead of `name` in the address */
+};
 
 struct provider_placement {
 	enum provider_secret secret;
 	enum provider_how how;
-	struct bytes name; /* of the header or of the member of the body */
-	struct bytes user; /* of Basic */
+	struct bytes
+		name; /* of the header, of the member of the body, or the text in the address */
+	struct bytes user; /* of Basic; of a header: the text before the secret */
 };
 
 enum provider_body { PROVIDER_BODY_NONE, PROVIDER_BODY_FORM, PROVIDER_BODY_JSON };
@@ -44,6 +52,12 @@ struct provider_call {
 };
 
 void provider_call_done(struct provider_call *call);
+
+/* Where the credentials of a call to the service's API go: placements, of which there are one or
+ * two; and, where one of them goes into the query, what @url gains for it. */
+enum { PROVIDER_CREDENTIALS_MAX = 2 };
+size_t provider_credentials(const struct service *service, struct dynbuf *url,
+			    struct provider_placement ret[static PROVIDER_CREDENTIALS_MAX]);
 
 /* On whose behalf a provider is asked. */
 struct provider_party {

@@ -10,7 +10,7 @@ static bool says_failed(const struct service *service, const json_t *body)
 	const struct service_errors *errors = &service->oauth.errors;
 
 	return (errors->ok.n > 0 && json_is_false(path_find(body, errors->ok))) ||
-	       json_is_string(path_find(body, errors->member));
+	       path_error(errors, body) != NULL;
 }
 
 static enum err read_body(const struct service *service, unsigned status, struct bytes text,
@@ -78,9 +78,9 @@ static bool is_word(const struct service_words *words, struct bytes word)
 
 static struct bytes word_of(const struct service *service, const json_t *body)
 {
-	const json_t *word = path_find(body, service->oauth.errors.member);
+	const json_t *word = path_error(&service->oauth.errors, body);
 
-	if (!json_is_string(word))
+	if (word == NULL)
 		return (struct bytes){ NULL, 0 };
 	return (struct bytes){ (const uint8_t *)json_string_value(word), json_string_length(word) };
 }

@@ -72,10 +72,8 @@ static void keep_word(struct bytes word, struct reply *ret)
 	err_ignore(bytes_str(word, ret->error, sizeof ret->error));
 }
 
-static struct bytes text_at(const json_t *body, struct bytes path)
+static struct bytes text_of(const json_t *value)
 {
-	const json_t *value = path_find(body, path);
-
 	if (!json_is_string(value))
 		return (struct bytes){ NULL, 0 };
 	return (struct bytes){ (const uint8_t *)json_string_value(value),
@@ -158,6 +156,18 @@ static bool read_expiry(const struct reply_input *input, const struct service_re
 	return true;
 }
 
+/* A hint for people: what makes no sense is as good as not said. */
+static usec_t refresh_ends(const struct reply_input *input, const struct service_reply *paths,
+			   const json_t *body)
+{
+	uint64_t life_s;
+
+	if (paths->refresh_expires_in.n == 0 ||
+	    !life_of(path_find(body, paths->refresh_expires_in), &life_s))
+		return 0;
+	return input->now + life_s * USEC_PER_S;
+}
+
 static bool add_list(const json_t *list, struct scopes *ret)
 {
 	const json_t *item;
@@ -198,7 +208,7 @@ static bool read_scopes(const struct reply_input *input, const struct service_re
 static bool type_ok(const struct service_reply *paths, const json_t *body)
 {
 	const json_t *value = path_find(body, paths->token_type);
-	const struct bytes type = text_at(body, paths->token_type);
+	const struct bytes type = text_of(value);
 
 	return value == NULL || bytes_caseis(type, "bearer") ||
 	       (type.p != NULL && is_word(&paths->token_types, type));
@@ -216,6 +226,7 @@ static void read_grant(const struct reply_input *input, const json_t *body, stru
 	    !read_expiry(input, paths, body, &reply.expires) ||
 	    !read_scopes(input, paths, body, reply.scopes))
 		return;
+	reply.refresh_ends = refresh_ends(input, paths, body);
 	/* A refresh need not say again what the first answer said. */
 	if (provider_take_reply(input->service, body, variables) == OK)
 		reply.variables = take(variables);
@@ -232,7 +243,7 @@ void reply_read(const struct reply_input *input, struct reply *ret)
 
 	*ret = (struct reply){ .class = REPLY_UNUSABLE };
 	const bool parsed = json_parse(input->body, &json_request_limits, &body) == OK;
-	const struct bytes word = text_at(body, errors->member);
+	const struct bytes word = text_of(path_error(errors, body));
 	const bool not_ok = errors->ok.n > 0 && json_is_false(path_find(body, errors->ok));
 	keep_word(word, ret);
 	if (busy)

@@ -38,9 +38,10 @@ enum { REPLY_ERROR_MAX = 64, REPLY_RETRY_MAX_S = 3600, REPLY_LIFE_MAX_S = 10 * 3
 struct reply {
 	enum reply_class class;
 	char error[REPLY_ERROR_MAX +
-		   1];	/* the provider's word: [A-Za-z0-9_.-] only; may be empty */
-	bool rotated;	/* a refresh token came: it replaces the old one */
-	usec_t expires; /* of the access token; 0: never */
+		   1];	     /* the provider's word: [A-Za-z0-9_.-] only; may be empty */
+	bool rotated;	     /* a refresh token came: it replaces the old one */
+	usec_t expires;	     /* of the access token; 0: never */
+	usec_t refresh_ends; /* when the refresh token does; 0: the provider does not say */
 	char scopes[SCOPES_MAX_BYTES + 1];
 	uint64_t retry_after_s; /* 0: the provider does not say */
 	json_t *variables;	/* captured and checked; the caller's, may be NULL */
