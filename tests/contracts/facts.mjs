@@ -92,7 +92,8 @@ function checkBody(request, facts, say) {
 			say(`has '${path}' as ${facts.body[path]}, not ${type}`);
 	}
 	for (const name of facts.must)
-		if (request.hasBody && !request.sent.includes(name))
+		/* A map is left out only where nothing in it was given. */
+		if (request.hasBody && !request.sent.includes(name) && !request.body.some(({ path }) => path.startsWith(`${name}.`)))
 			say(`needs the member '${name}'`);
 	if (request.body.length > 0 && facts.send !== null && facts.send !== request.send)
 		say(`takes ${facts.send}, not ${request.send}`);

@@ -92,7 +92,7 @@ static void every_built_in_file_compiles_under_its_own_name(void **state)
 		assert_true(service->tools_n >= 3);
 		service_free(&service);
 	}
-	assert_true(n >= 11);
+	assert_true(n >= 18);
 	assert_false(catalog_find(str("git"), &text));
 	for (n = 0; (id = catalog_sandbox_at(n)) != NULL; n++) {
 		struct dynbuf out;
