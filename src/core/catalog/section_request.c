@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "codec/graphql.h"
 #include "core/catalog/section.h"
 #include "core/catalog/template.h"
 
@@ -79,6 +82,37 @@ static enum err read_headers(const struct reader *r, const struct yaml_node *nod
 	TRY(reader_headers(r, node, key, &pairs));
 	*(const struct yaml_node **)to = node;
 	return OK;
+}
+
+/* What a tool says it does is what its document does. */
+static enum err check_document(const struct reader *r, const struct yaml_node *node,
+			       const struct service_tool *tool, struct graphql *document)
+{
+	const struct bytes text = tool->steps[tool->steps_n - 1].graphql;
+	const enum err err = graphql_parse(text, document);
+
+	if (err < OK)
+		return err;
+	if (err != OK || !document->sound || document->operations_n != 1)
+		return READER_REFUSE(r, node, "'graphql' is no document with one operation");
+	const enum graphql_type type = document->operations[0].type;
+	if (type != (tool->effect == SERVICE_READ ? GRAPHQL_QUERY : GRAPHQL_MUTATION))
+		return READER_REFUSE(r, node,
+				     "a tool that reads sends a query, one that writes a mutation");
+	return OK;
+}
+
+static enum err check_graphql(const struct reader *r, const struct yaml_node *node,
+			      const struct service_tool *tool)
+{
+	if (tool->steps[tool->steps_n - 1].graphql.n == 0)
+		return OK;
+	struct graphql *document = malloc(sizeof *document);
+	if (document == NULL)
+		return FAULT_NOMEM;
+	const enum err err = check_document(r, node, tool, document);
+	free(document);
+	return err;
 }
 
 static enum err check_step(const struct reader *r, const struct yaml_node *node,
@@ -242,7 +276,7 @@ enum err section_request_check(const struct reader *r, const struct yaml_node *n
 		};
 		TRY(check_places(&places, &tool->steps[i]));
 	}
-	return OK;
+	return check_graphql(r, node, tool);
 }
 
 enum err section_text_check(const struct reader *r, const struct yaml_node *node,

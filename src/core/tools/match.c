@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tools/match.h"
 
+#include <stdlib.h>
+
 #include "codec/schema.h"
+#include "core/tools/graph.h"
 #include "core/tools/unify.h"
 
 /* The best exact one so far, and whether another is as good. */
@@ -15,6 +18,10 @@ void tools_found_done(struct tools_found *found)
 {
 	dynbuf_done(&found->target);
 	dynbuf_done(&found->args);
+	if (found->facts != NULL)
+		graphql_facts_done(found->facts);
+	free(found->facts);
+	found->facts = NULL;
 	found->tool = NULL;
 	found->near_n = 0;
 }
@@ -79,6 +86,13 @@ static enum err try_tool(struct unify *unify, const struct service_tool *tool, s
 	TRY(unify_tool(unify, tool, &fit));
 	if (fit == UNIFY_NONE)
 		return OK;
+	if (found->facts != NULL && tool->steps[tool->steps_n - 1].graphql.n > 0) {
+		bool near;
+		TRY(graph_is_near(tool, found->facts, &near));
+		if (near)
+			add_near(found, tool);
+		return OK;
+	}
 	add_near(found, tool);
 	if (fit == UNIFY_EXACT && headers_known(unify->service, tool, unify->raw->from))
 		TRY(keep_exact(unify, best, found));
@@ -91,7 +105,8 @@ static enum service_effect guess_effect(const struct service *service, const str
 {
 	enum service_effect effect = SERVICE_WRITE;
 
-	if (raw->method == SERVICE_GET && !service->api.rpc)
+	if (found->facts != NULL ? graphql_only_reads(found->facts)
+				 : raw->method == SERVICE_GET && !service->api.rpc)
 		effect = SERVICE_READ;
 	if (raw->method == SERVICE_DELETE)
 		effect = SERVICE_DESTRUCTIVE;
@@ -144,11 +159,23 @@ static enum err read_body(const struct tools_raw *raw, struct doc *doc, struct f
 	return err == ERR_MALFORMED || err == ERR_TOO_LARGE ? OK : err;
 }
 
+static enum err read_graphql(struct unify *unify, struct tools_found *ret)
+{
+	if (!graph_is_endpoint(unify->service, unify->raw))
+		return OK;
+	ret->facts = malloc(sizeof *ret->facts);
+	if (ret->facts == NULL)
+		return FAULT_NOMEM;
+	graphql_facts_init(ret->facts);
+	return graph_read(unify->raw, ret->facts);
+}
+
 static enum err match_read(struct unify *unify, struct tools_found *ret)
 {
 	scoped(doc_done) struct doc doc = { 0 };
 	scoped(form_done) struct form form = { 0 };
 
+	TRY(read_graphql(unify, ret));
 	TRY(read_body(unify->raw->from, &doc, &form));
 	unify->body = doc.n > 0 ? &doc : NULL;
 	unify->form = form.text != NULL ? &form : NULL;
@@ -162,6 +189,7 @@ enum err tools_match(const struct service *service, const struct tools_raw *from
 
 	raw.text = (struct dynbuf){ 0 };
 	ret->tool = NULL;
+	ret->facts = NULL;
 	ret->near_n = 0;
 	ret->effect = SERVICE_DESTRUCTIVE;
 	dynbuf_init(&ret->target, TOOLS_URL_MAX);

@@ -15,11 +15,13 @@
  *  3. What servers read in different ways is refused: dot segments, doubled
  *     slashes, double encodings, slashes and backslashes in disguise, path
  *     parameters, method overrides.
- *  4. What cannot be understood counts as a write.
+ *  4. What cannot be understood counts as a write; of GraphQL, as a write of anything.
  *  5. What is forwarded is `target`, not what was sent.
  */
 
 #include "core/tools/build.h"
+
+struct graphql_facts;
 
 struct tools_raw {
 	struct bytes method;
@@ -40,6 +42,7 @@ struct tools_found {
 	struct dynbuf args; /* of the tool: an object of canonical form, digits as sent */
 	size_t near_n;	    /* 0 if there is a tool */
 	const struct service_tool *near[SERVICE_TOOLS_MAX];
+	struct graphql_facts *facts; /* what a GraphQL endpoint would execute; NULL: it is none */
 };
 
 /*

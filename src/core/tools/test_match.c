@@ -404,6 +404,57 @@ static void bodies_that_cannot_be_read_are_near(void **state)
 	tools_found_done(&found);
 }
 
+#define GRAPH_TOOLS "graph.issue graph.create"
+
+static void graphql_is_as_free_as_the_fields_it_executes(void **state)
+{
+	static const struct row rows[] = {
+		{ "POST", "/graphql", JSON, "{\"query\":\"{viewer{id}}\"}", NULL, "",
+		  SERVICE_READ },
+		{ "POST", "/graphql", JSON, "{\"query\":\"{a:issue(id:1){id} viewer{id}}\"}", NULL,
+		  "graph.issue", SERVICE_READ },
+		{ "POST", "/graphql/", JSON,
+		  "{\"query\":\"mutation{...F} fragment F on M{issue:issueCreate(title:1){id}}\"}",
+		  NULL, "graph.create", SERVICE_WRITE },
+		{ "POST", "/GraphQL", JSON, "{\"query\":\"mutation{issueDelete}\"}", NULL, "",
+		  SERVICE_WRITE },
+		{ "POST", "/graphql", JSON,
+		  "[{\"query\":\"{a}\"},{\"query\":\"mutation{issueCreate}\"}]", NULL,
+		  "graph.create", SERVICE_WRITE },
+		{ "POST", "/graphql", "application/graphql", "{viewer{id}}", NULL, "",
+		  SERVICE_READ },
+		{ "GET", "/graphql?query=%7Bissue%7D&variables=%7B%7D", NULL, NULL, NULL,
+		  "graph.issue", SERVICE_READ },
+		{ "GET", "/graphql?query=mutation%7BissueCreate%7D", NULL, NULL, NULL,
+		  "graph.create", SERVICE_WRITE },
+		{ "POST", "/graphql?query=mutation%7BissueCreate%7D", JSON,
+		  "{\"query\":\"{viewer{id}}\"}", NULL, "graph.create", SERVICE_WRITE },
+		/* not understood: a write of anything */
+		{ "POST", "/graphql", JSON, "{\"query\":\"{viewer{id}\"}", NULL, GRAPH_TOOLS,
+		  SERVICE_WRITE },
+		{ "POST", "/graphql", JSON, "{\"id\":\"x\"}", NULL, GRAPH_TOOLS, SERVICE_WRITE },
+		{ "POST", "/graphql", "text/plain", "{\"query\":\"{viewer{id}}\"}", NULL,
+		  GRAPH_TOOLS, SERVICE_WRITE },
+		{ "POST", "/graphql", FORM, "query={viewer{id}}", NULL, GRAPH_TOOLS,
+		  SERVICE_WRITE },
+		{ "PUT", "/graphql", JSON, "{\"query\":\"{viewer{id}}\"}", NULL, GRAPH_TOOLS,
+		  SERVICE_WRITE },
+		{ "GET", "/graphql?extensions=x", NULL, NULL, NULL, GRAPH_TOOLS, SERVICE_WRITE },
+		{ "GET", "/graphql?query=%7Ba%7D&query=%7Bb%7D", NULL, NULL, NULL, GRAPH_TOOLS,
+		  SERVICE_WRITE },
+		{ "GET", "/graphql?query=%7Ba%7D&id=5", NULL, NULL, NULL, GRAPH_TOOLS,
+		  SERVICE_WRITE },
+		{ "POST", "/graphql", NULL, NULL, NULL, "", SERVICE_WRITE },
+		{ "POST", "/up.sample.example/api/graphql", JSON, "{\"query\":\"mutation{x}\"}",
+		  NULL, "", SERVICE_WRITE },
+		{ "GET", "/up.sample.example/api/graphql?query=%7Ba", NULL, NULL, NULL, "",
+		  SERVICE_WRITE },
+	};
+
+	(void)state;
+	check_rows(rows, ARRAY_LEN(rows));
+}
+
 static void what_goes_on_is_the_normal_form(void **state)
 {
 	static const struct {
@@ -504,6 +555,7 @@ int main(void)
 		cmocka_unit_test(what_would_make_another_request_of_it_is_refused),
 		cmocka_unit_test(headers_are_part_of_the_request),
 		cmocka_unit_test(bodies_that_cannot_be_read_are_near),
+		cmocka_unit_test(graphql_is_as_free_as_the_fields_it_executes),
 		cmocka_unit_test(what_goes_on_is_the_normal_form),
 		cmocka_unit_test(without_the_accounts_variable_there_is_no_base),
 		cmocka_unit_test(what_a_tool_sends_is_known_as_that_tool),

@@ -277,13 +277,13 @@ static enum err fit_target(struct unify *unify, const struct service_step *step,
 }
 
 /* Which methods servers confuse. */
-static enum unify_fit fit_method(const struct unify *unify, enum service_method want)
+static enum unify_fit fit_method(const struct unify *unify, const struct service_step *step)
 {
-	const enum service_method have = unify->raw->method;
+	const enum service_method have = unify->raw->method, want = step->method;
 
 	if (have == want)
 		return UNIFY_EXACT;
-	if (unify->service->api.rpc)
+	if (unify->service->api.rpc || step->graphql.n > 0)
 		return UNIFY_NEAR;
 	const bool want_sends =
 		want == SERVICE_POST || want == SERVICE_PUT || want == SERVICE_PATCH;
@@ -376,7 +376,7 @@ static enum unify_fit fit_headers(struct unify *unify, const struct yaml_node *h
 enum err unify_tool(struct unify *unify, const struct service_tool *tool, enum unify_fit *ret)
 {
 	const struct service_step *step = &tool->steps[tool->steps_n - 1];
-	const enum unify_fit method = fit_method(unify, step->method);
+	const enum unify_fit method = fit_method(unify, step);
 	enum unify_fit fit;
 
 	unify->tool = tool;
