@@ -56,6 +56,10 @@ static inline void err_ignore(enum err err)
 	(void)err;
 }
 
+/* The struct that @p points into, at its @member. */
+#define container_of(p, type, member)                                                              \
+	((type *)(void *)((char *)(p) - __builtin_offsetof(type, member)))
+
 /* Moves an owned pointer out of a scoped variable. */
 #define take(p)                                                                                    \
 	({                                                                                         \

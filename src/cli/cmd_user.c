@@ -33,3 +33,23 @@ enum cli_exit cmd_user_list(struct cli *cli)
 	return cmd_list(cli, &path, columns, ARRAY_LEN(columns),
 			"There are no users. 'valetkey user add --subject SUBJECT' adds one.");
 }
+
+enum cli_exit cmd_user_totp(struct cli *cli)
+{
+	static const struct show_column fields[] = {
+		{ "user", "user", SHOW_TEXT },
+		{ "secret", "secret", SHOW_TEXT },
+		{ "uri", "uri", SHOW_TEXT },
+	};
+	const struct cmd_member members[] = { { "user", cli->line->operand } };
+	const enum cli_exit done =
+		cmd_act(cli, "POST", "/users/totp", cmd_object(members, ARRAY_LEN(members)), fields,
+			ARRAY_LEN(fields));
+
+	if (done == CLI_DONE)
+		cmd_hint(
+			cli,
+			"\nEnter the secret into the user's authenticator, or show it the uri as a "
+			"QR code. It is shown this once.");
+	return done;
+}

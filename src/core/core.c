@@ -11,6 +11,7 @@
 #include "core/flow/chores.h"
 #include "core/flow/flow.h"
 #include "core/flow/refresh.h"
+#include "core/flow/toolcall.h"
 #include "core/follower.h"
 #include "core/timezones.h"
 #include "crypto/crypto.h"
@@ -114,7 +115,10 @@ static void batch_end(void *ctx)
 	if (!core->in_batch)
 		return;
 	core->in_batch = false;
-	const enum err err = core->serving ? store_commit(core->flow.store) : OK;
+	enum err err = core->serving ? toolcall_go_on(&core->flow) : OK;
+	if (err != OK)
+		log_warn("approved calls could not be begun: %s", err_row(err)->name);
+	err = core->serving ? store_commit(core->flow.store) : OK;
 	if (err == ERR_LOG_FULL) {
 		batch_refuse(core);
 	} else if (err != OK) {
@@ -304,7 +308,8 @@ static void on_frame(struct core *core, enum flow_peer peer, struct bytes bytes)
 	else if (peer != PEER_GATE && core->serving) {
 		log_grown(core, &frame);
 		flow_request_begin(&core->flow);
-		if (!flow_reply(&core->flow, &frame) && frame.type == IPC_TYPE_courier_answer)
+		if (!flow_reply(&core->flow, &frame) && frame.type == IPC_TYPE_courier_answer &&
+		    !toolcall_found(&core->flow, &frame))
 			refresh_found(&core->flow, &frame);
 	}
 }

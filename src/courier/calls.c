@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/wiped.h"
+#include "codec/select.h"
 #include "courier/cut.h"
 #include "courier/foreign.h"
 #include "courier/kept.h"
@@ -45,7 +46,7 @@ struct job {
 	uint64_t frame_id, generation;
 	struct id attempt;
 	size_t promised;
-	struct buf *cuts;
+	struct buf *cuts, *select;
 	struct scrub scrub;
 	struct httpc_transfer *transfer;
 	uint64_t number;       /* of the stream; 0: the answer goes to core */
@@ -117,6 +118,7 @@ static void job_free(struct job **jobp)
 		return;
 	*jobp = NULL;
 	buf_free(&job->cuts);
+	buf_free(&job->select);
 	buf_free(&job->shown);
 	scrub_done(&job->scrub);
 	stream_leave(&job->stream, false);
@@ -294,6 +296,27 @@ static void show_headers(struct job *job, const struct httpc_response *response,
 	scrub_mask(&job->scrub, out->p, out->n);
 }
 
+/* What core may see of the body: the parts that the tool names, its credential masked. False: it is
+ * not what parts can be taken of. */
+static bool show_body(struct job *job, const struct httpc_response *response, struct dynbuf *out)
+{
+	const bool success = response->status >= 200 && response->status < 300;
+	struct select select;
+
+	if (job->select->n == 0 || !success || response->body.n == 0) {
+		wiped_put(out, response->body);
+	} else {
+		/* Enough that it does not grow, and leave a copy of what is masked below. */
+		const size_t room = 2 * response->body.n + IPC_SELECT_MAX;
+		wiped_reserve(out, room < IPC_ANSWER_MAX ? room : IPC_ANSWER_MAX);
+		if (select_parse(buf_bytes(job->select), &select) != OK ||
+		    select_run(&select, response->body, out) != OK)
+			return false;
+	}
+	scrub_mask(&job->scrub, out->p, out->n);
+	return true;
+}
+
 static void tell_answer(struct job *job, const struct httpc_response *response)
 {
 	struct dynbuf headers, capsule, body;
@@ -314,8 +337,8 @@ static void tell_answer(struct job *job, const struct httpc_response *response)
 		answer.found = cut.found;
 		answer.capsule = dynbuf_view(&capsule);
 	} else if (job->number == 0) {
-		wiped_put(&body, response->body);
-		scrub_mask(&job->scrub, body.p, body.n);
+		if (!show_body(job, response, &body))
+			answer.outcome = COURIER_UNUSABLE;
 		answer.body = dynbuf_view(&body);
 	}
 	answer.headers = dynbuf_view(&headers);
@@ -528,6 +551,7 @@ static enum err job_begin(struct job *job, const struct ipc_courier_call *call)
 	if (call->cuts.n > 0)
 		TRY(cut_check(call->cuts));
 	TRY(buf_dup(call->cuts, &job->cuts));
+	TRY(buf_dup(call->select, &job->select));
 	if (calls->promised + job->promised > CALLS_PROMISED_MAX)
 		return ERR_OVERLOADED;
 	if (!id_none(job->attempt))

@@ -3,7 +3,10 @@
 
 /* The plain SHA-256 calls are marked as old in OpenSSL 3, where only the slower ones are new. */
 #define OPENSSL_SUPPRESS_DEPRECATED
+#include <limits.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/sha.h>
 #include <sodium.h>
 
@@ -143,4 +146,16 @@ bool sign_verify(const uint8_t public[static SIGN_PUBLIC_LEN], struct bytes mess
 		 const uint8_t signature[static SIGN_LEN])
 {
 	return crypto_sign_verify_detached(signature, message.p, message.n, public) == 0;
+}
+
+enum err mac_sha1(struct bytes key, struct bytes message, uint8_t out[static MAC_SHA1_LEN])
+{
+	unsigned n = MAC_SHA1_LEN;
+
+	/* Not the configuration file: a sandboxed process cannot open it. */
+	if (key.n > INT_MAX || OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 ||
+	    HMAC(EVP_sha1(), key.p, (int)key.n, message.p, message.n, out, &n) == NULL ||
+	    n != MAC_SHA1_LEN)
+		return FAULT_CRYPTO;
+	return OK;
 }

@@ -14,6 +14,7 @@ enum {
 	AEAD_TAG_LEN = 16,
 	SHA256_LEN = 32,
 	MAC_LEN = 32,
+	MAC_SHA1_LEN = 20,
 	SIGN_PUBLIC_LEN = 32,
 	SIGN_SECRET_LEN = 64,
 	SIGN_SEED_LEN = 32,
@@ -51,6 +52,11 @@ static inline void sha256_one(struct bytes b, uint8_t out[static SHA256_LEN])
 /* HMAC-SHA256 over the parts. The caller makes the encoding unambiguous. */
 void mac(const uint8_t key[static 32], const struct bytes *parts, size_t count,
 	 uint8_t out[static MAC_LEN]);
+
+/* HMAC-SHA1 (RFC 2104), for codes of RFC 6238 alone: authenticators know nothing newer.
+ * FAULT_CRYPTO */
+must_check enum err mac_sha1(struct bytes key, struct bytes message,
+			     uint8_t out[static MAC_SHA1_LEN]);
 
 /* HKDF-SHA256 expand (RFC 5869 2.3) with @label as info; 32 bytes. */
 void kdf_label(const uint8_t key[static 32], const char *label, uint8_t out[static 32]);

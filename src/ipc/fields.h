@@ -22,6 +22,7 @@ enum {
 	IPC_HEADERS_MAX = 32 * 1024,
 	IPC_HOSTS_MAX = 4 * 1024,
 	IPC_SCOPES_MAX = 1024,
+	IPC_SELECT_MAX = 16 * 1024,
 	IPC_RECORD_MAX = 4 * 1024,
 	IPC_SETTING_MAX = 384 * 1024, /* a bundle of certificates */
 	IPC_FRAME_MAX = 5 * 1024 * 1024,
@@ -229,8 +230,9 @@ enum {
 	BYTES(url, IPC_TARGET_MAX)                                                                 \
 	BYTES(headers, IPC_HEADERS_MAX) /* list of header */                                       \
 	BYTES(body, IPC_BODY_MAX)                                                                  \
-	BYTES(placements, 4096) /* list of placement */                                            \
-	BYTES(cuts, 4096)	/* list of cut: strings that go to keeper and not to core */       \
+	BYTES(placements, 4096)	      /* list of placement */                                      \
+	BYTES(cuts, 4096)	      /* list of cut: strings that go to keeper and not to core */ \
+	BYTES(select, IPC_SELECT_MAX) /* lines of codec/select.h: what of a 2xx goes to core */    \
 	BYTES(capsule, IPC_CAPSULE_MAX)
 
 #define IPC_COURIER_ANSWER(U8, U16, U32, U64, ID, HASH, BYTES)                                     \

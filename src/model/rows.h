@@ -192,6 +192,78 @@ struct consent_row {
 	uint64_t rev;
 };
 
+/*
+ * pending → approved → executed, or pending → denied | expired | cancelled, or
+ * approved → expired. EXECUTED says that it was used up, at most once; how that
+ * went is the outcome.
+ */
+enum approval_state {
+	APPROVAL_PENDING = 1,
+	APPROVAL_APPROVED = 2,
+	APPROVAL_DENIED = 3,
+	APPROVAL_EXPIRED = 4,
+	APPROVAL_CANCELLED = 5,
+	APPROVAL_EXECUTED = 6,
+};
+
+enum approval_outcome {
+	APPROVAL_OPEN = 0,    /* not executed, or under way */
+	APPROVAL_OK = 1,      /* carried out */
+	APPROVAL_FAILED = 2,  /* the provider said no, or was not reached */
+	APPROVAL_UNKNOWN = 3, /* it may have been carried out */
+	APPROVAL_VOID = 4,    /* policy, account or tool did not permit it any more */
+};
+
+enum approval_kind { APPROVAL_TOOL = 1, APPROVAL_PROXY = 2 };
+
+enum { APPROVAL_SUMMARY_MAX = 4096, APPROVAL_REASON_MAX = 4096, APPROVAL_TOOL_MAX = 128 };
+
+/* One question to a person, bound to exact bytes, which are kept beside it (approval_text_row). */
+struct approval_row {
+	struct id id, tenant, user, vault;
+	struct id agent, connection; /* none where there is none */
+	struct bytes service, tool;
+	enum approval_kind kind;
+	bool step_up; /* a yes alone does not do */
+	enum approval_state state;
+	enum approval_outcome outcome;
+	struct bytes summary, reason; /* personal: sealed */
+	uint8_t definition[32];	      /* SHA-256 of the service file */
+	uint8_t payload_hash[32];     /* SHA-256 of what will be executed */
+	uint8_t nonce[32], digest[32];
+	struct bytes scopes;
+	uint64_t policy_version;
+	struct id address;   /* keyed pseudonym of where it was asked from */
+	struct bytes origin; /* that address itself, 16 bytes: sealed; empty: not known */
+	usec_t created, expires;
+	uint64_t generation;
+	usec_t decided;
+	struct id decider; /* the admin token or user that decided */
+	struct id attempt; /* the courier call that carries it out */
+	usec_t kept_until; /* of the result; 0: there is none */
+	bool heard;	   /* somebody got the result */
+	uint64_t rev;
+};
+
+enum approval_text { APPROVAL_TEXT_PAYLOAD = 1, APPROVAL_TEXT_RESULT = 2 };
+
+/* Sealed, and read alone: lists of approvals stay small. */
+struct approval_text_row {
+	struct id approval, tenant;
+	enum approval_text kind;
+	struct bytes text;
+};
+
+/* A user's authenticator (RFC 6238). */
+struct totp_row {
+	struct id user, tenant;
+	struct bytes secret; /* sealed */
+	uint64_t last_step;  /* the newest that was used: none up to it is taken again */
+	uint64_t generation;
+	usec_t created;
+	uint64_t rev;
+};
+
 /* A row waiting for its place in the log: an encoded record, by its event id. */
 struct outbox_row {
 	struct id event;

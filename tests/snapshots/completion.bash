@@ -2,7 +2,7 @@
 _valetkey() {
 	local word=${COMP_WORDS[COMP_CWORD]} known=
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		known='help demo init serve service tenant user agent vault connection audit key backup doctor completion version manual'
+		known='help demo init serve service tenant user agent vault connection approval audit key backup doctor completion version manual'
 	else
 		case "$COMP_CWORD ${COMP_WORDS[1]} ${COMP_WORDS[2]}" in
 		*' demo '*) known='--help --json --data --tenant --listen --sandbox-listen' ;;
@@ -17,9 +17,10 @@ _valetkey() {
 		'2 tenant '*) known='create list' ;;
 		*' tenant create') known='--help --json --data --tenant' ;;
 		*' tenant list') known='--help --json --data --tenant' ;;
-		'2 user '*) known='add list' ;;
+		'2 user '*) known='add list totp' ;;
 		*' user add') known='--help --json --data --tenant --name --subject --email' ;;
 		*' user list') known='--help --json --data --tenant' ;;
+		*' user totp') known='--help --json --data --tenant' ;;
 		'2 agent '*) known='add list rotate-secret disable' ;;
 		*' agent add') known='--help --json --data --tenant --name --redirect-uri' ;;
 		*' agent list') known='--help --json --data --tenant' ;;
@@ -44,6 +45,11 @@ _valetkey() {
 		*' connection pause') known='--help --json --data --tenant' ;;
 		*' connection resume') known='--help --json --data --tenant' ;;
 		*' connection remove') known='--help --json --data --tenant --yes' ;;
+		'2 approval '*) known='list show approve deny' ;;
+		*' approval list') known='--help --json --data --tenant --state' ;;
+		*' approval show') known='--help --json --data --tenant' ;;
+		*' approval approve') known='--help --json --data --tenant --code' ;;
+		*' approval deny') known='--help --json --data --tenant --pause-agent' ;;
 		'2 audit '*) known='tail search export verify prove' ;;
 		*' audit tail') known='--help --json --data --tenant --user --agent --vault --connection --service --follow --kind --outcome --limit' ;;
 		*' audit search') known='--help --json --data --tenant --user --agent --vault --connection --service --kind --outcome --from --to --limit --order' ;;

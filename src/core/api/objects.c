@@ -2,6 +2,7 @@
 #include "core/flow/objects.h"
 
 #include "core/api/reply.h"
+#include "core/flow/totp.h"
 
 static json_t *tenant_json(const struct tenant_row *row)
 {
@@ -84,6 +85,24 @@ enum err post_user(struct flow *flow, struct call *call, const struct api_in *in
 	TRY(user_create(flow, call, json_str(body, "subject"), json_str(body, "email"),
 			json_str(body, "name"), &row));
 	reply_json(flow, call, 201, user_json(&row));
+	return OK;
+}
+
+enum err post_totp(struct flow *flow, struct call *call, const struct api_in *in)
+{
+	static const char *const names[] = { "user" };
+	scoped(json_free) json_t *body = NULL;
+	struct totp_new totp;
+
+	(void)in;
+	TRY(read_object(flow, call, names, ARRAY_LEN(names), &body));
+	TRY(totp_enrol(flow, call, json_str(body, "user"), &totp));
+	json_t *o = json_object();
+	set_bytes(o, "user", json_str(body, "user"));
+	json_object_set_new(o, "secret", json_string(totp.secret));
+	json_object_set_new(o, "uri", json_string(totp.uri));
+	wipe(&totp, sizeof totp);
+	reply_json(flow, call, 201, o);
 	return OK;
 }
 

@@ -42,7 +42,7 @@ static void ask_failed(struct flow *flow, struct ask *ask, enum ask_outcome outc
 	ask_end(flow, ask, &answer);
 }
 
-static void on_answer(struct flow *flow, void *ctx, const struct frame *frame)
+enum err ask_read(const struct frame *frame, struct ask_answer *ret)
 {
 	static const enum ask_outcome outcomes[] = {
 		[COURIER_ANSWERED] = ASK_ANSWERED,    [COURIER_REFUSED] = ASK_NOT_SENT,
@@ -51,14 +51,24 @@ static void on_answer(struct flow *flow, void *ctx, const struct frame *frame)
 	};
 	struct ask_answer answer = { .outcome = ASK_UNKNOWN, .err = ERR_UNCERTAIN };
 
-	if (frame != NULL && frame->type == IPC_TYPE_courier_answer &&
-	    ipc_courier_answer_decode(frame->payload, &answer.reply) == OK &&
-	    answer.reply.outcome < ARRAY_LEN(outcomes) && outcomes[answer.reply.outcome] != 0) {
-		answer.outcome = outcomes[answer.reply.outcome];
-		answer.err = answer.reply.outcome == COURIER_REFUSED	 ? ERR_BLOCKED_HOST
-			     : answer.reply.outcome == COURIER_CANCELLED ? ERR_CLIENT_GONE
-									 : ERR_PROVIDER_UNAVAILABLE;
-	}
+	*ret = answer;
+	if (frame == NULL || frame->type != IPC_TYPE_courier_answer ||
+	    ipc_courier_answer_decode(frame->payload, &answer.reply) != OK ||
+	    answer.reply.outcome >= ARRAY_LEN(outcomes) || outcomes[answer.reply.outcome] == 0)
+		return ERR_MALFORMED;
+	answer.outcome = outcomes[answer.reply.outcome];
+	answer.err = answer.reply.outcome == COURIER_REFUSED	 ? ERR_BLOCKED_HOST
+		     : answer.reply.outcome == COURIER_CANCELLED ? ERR_CLIENT_GONE
+								 : ERR_PROVIDER_UNAVAILABLE;
+	*ret = answer;
+	return OK;
+}
+
+static void on_answer(struct flow *flow, void *ctx, const struct frame *frame)
+{
+	struct ask_answer answer;
+
+	err_ignore(ask_read(frame, &answer)); /* then it is unknown */
 	ask_end(flow, ctx, &answer);
 }
 

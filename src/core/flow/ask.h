@@ -54,6 +54,10 @@ uint64_t ask_number(void);
 /* Nobody wants the answer of this stream any more. */
 void ask_cancel(struct flow *flow, uint64_t number);
 
+/* What a frame of courier says; NULL: courier died. ERR_MALFORMED: it is no answer, and the outcome
+ * is unknown. */
+must_check enum err ask_read(const struct frame *frame, struct ask_answer *ret);
+
 /* Tells courier that the outcome of @attempt is durable here; staged, so it leaves after the
  * commit. */
 void ask_ack(struct flow *flow, struct id attempt);

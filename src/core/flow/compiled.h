@@ -28,5 +28,8 @@ must_check enum err compiled_policy_text(struct flow *flow, struct id tenant, st
  */
 must_check enum err compiled_service(struct flow *flow, struct id tenant, struct bytes service,
 				     const struct service **ret);
+/* SHA-256 of the text of that file: what the tools of a service are bound to. */
+must_check enum err compiled_service_hash(struct flow *flow, struct id tenant, struct bytes service,
+					  uint8_t ret[static 32]);
 must_check enum err compiled_service_text(struct flow *flow, struct bytes yaml, const char *file,
 					  struct complaint *complaint, const struct service **ret);

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/flow/approval.h"
 #include "core/flow/compiled.h"
+#include "core/flow/toolcall.h"
 #include "crypto/crypto.h"
 
 struct op {
@@ -38,6 +40,8 @@ enum err flow_init(struct flow *flow)
 	map_init(&flow->calls, FLOW_OPS_MAX);
 	map_init(&flow->refreshing, FLOW_OPS_MAX);
 	map_init(&flow->resting, FLOW_OPS_MAX);
+	map_init(&flow->watchers, FLOW_OPS_MAX);
+	map_init(&flow->toolcalls, FLOW_OPS_MAX);
 	flow->started = clock_boot();
 	/* A courier that outlived the last core may still answer its ids: begin elsewhere. */
 	rng_fill((uint8_t *)&flow->next_op, sizeof flow->next_op);
@@ -55,6 +59,8 @@ void flow_done(struct flow *flow)
 	map_done(&flow->calls);
 	map_done(&flow->refreshing);
 	map_done(&flow->resting);
+	approval_unwatch_all(flow);
+	toolcall_end_all(flow);
 	free(flow->rewrap);
 	compiled_free(&flow->compiled);
 	wipe(flow->text_key, sizeof flow->text_key);

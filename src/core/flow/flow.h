@@ -75,6 +75,10 @@ struct flow {
 	struct map calls;	  /* gate's id → call under way */
 	struct map refreshing;	  /* low half of the connection's id → refresh under way */
 	struct map resting;	  /* likewise → until when its provider wants to be left alone */
+	struct map watchers;	  /* low half of an approval's id → who waits for it */
+	struct map toolcalls;	  /* the same → the execution under way */
+	bool toolcalls_waiting;	  /* approved ones may be begun now */
+	uint64_t telling;	  /* rounds of telling watchers */
 	struct rewrap *rewrap;	  /* the sweep under way, or NULL */
 	struct call *batch_calls; /* calls that came with this batch */
 	uint64_t next_op;

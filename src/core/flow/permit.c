@@ -73,25 +73,48 @@ static enum err check_agent(struct flow *flow, struct permit *permit,
 	return agent.state == AGENT_ACTIVE ? OK : ERR_INVALID_TOKEN;
 }
 
-enum err permit_vault(struct flow *flow, const struct permit_proof *proof, struct permit *permit)
+/* What every use of a vault asks, whoever comes with it. */
+static enum err check_vault(struct flow *flow, struct permit *permit,
+			    const struct permit_proof *proof)
+{
+	TRY(throttled(flow, permit, permit->vault.id, refusals));
+	TRY(check_agent(flow, permit, proof));
+	if (permit->vault.state != VAULT_ACTIVE)
+		return ERR_ACCESS_PAUSED;
+	if (permit->vault.expires != 0 && permit->vault.expires <= flow->now)
+		return ERR_DENIED;
+	return compiled_policy(flow, &permit->vault, &permit->policy);
+}
+
+static enum err take_vault(struct flow *flow, struct id tenant, struct id id, struct permit *permit)
 {
 	struct vault_row vault;
 
-	TRY(token_check(flow, proof->token, OWN_VAULT, &permit->token));
-	const enum err err =
-		store_vault_get(flow->store, permit->token.tenant, permit->token.object, &vault);
-	if (err == ERR_NOT_FOUND || (err == OK && vault.state == VAULT_DELETED))
-		return ERR_INVALID_TOKEN;
+	const enum err err = store_vault_get(flow->store, tenant, id, &vault);
+	if (err == OK && vault.state == VAULT_DELETED)
+		return ERR_NOT_FOUND;
 	TRY(err);
 	permit->vault = vault;
 	permit->mend.vault = vault.id;
-	TRY(throttled(flow, permit, vault.id, refusals));
-	TRY(check_agent(flow, permit, proof));
-	if (vault.state != VAULT_ACTIVE)
-		return ERR_ACCESS_PAUSED;
-	if (vault.expires != 0 && vault.expires <= flow->now)
-		return ERR_DENIED;
-	return compiled_policy(flow, &vault, &permit->policy);
+	return OK;
+}
+
+enum err permit_vault(struct flow *flow, const struct permit_proof *proof, struct permit *permit)
+{
+	TRY(token_check(flow, proof->token, OWN_VAULT, &permit->token));
+	const enum err err = take_vault(flow, permit->token.tenant, permit->token.object, permit);
+	if (err == ERR_NOT_FOUND)
+		return ERR_INVALID_TOKEN;
+	TRY(err);
+	return check_vault(flow, permit, proof);
+}
+
+enum err permit_again(struct flow *flow, struct id tenant, struct id vault, struct permit *permit)
+{
+	const struct permit_proof proven = { 0 };
+
+	TRY(take_vault(flow, tenant, vault, permit));
+	return check_vault(flow, permit, &proven);
 }
 
 struct candidates {

@@ -43,6 +43,10 @@ struct permit {
  * while). permit->vault.id is none unless the token was somebody's. */
 must_check enum err permit_vault(struct flow *flow, const struct permit_proof *proof,
 				 struct permit *permit);
+/* The same for a vault whose holder has proved itself before. ERR_NOT_FOUND: there is none such any
+ * more. */
+must_check enum err permit_again(struct flow *flow, struct id tenant, struct id vault,
+				 struct permit *permit);
 /* The account of @service that @wanted (id or alias; empty: the default, else the only one) names
  * for the vault. ERR_NOT_CONNECTED, ERR_SEVERAL_ACCOUNTS, ERR_ACCESS_PAUSED, ERR_REAUTH_REQUIRED;
  * @service must fit permit_mend, else ERR_INVALID_TARGET. */

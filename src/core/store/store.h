@@ -242,6 +242,69 @@ must_check enum err store_consent_return(struct store *store, struct bytes state
 /* → row->state (DONE or FAILED), err, connection; where rev fits, once. ERR_CONFLICT */
 must_check enum err store_consent_end(struct store *store, struct consent_row *row);
 
+/* Approvals: only what may happen next to a row is offered; each is one conditional write, and the
+ * loser gets what the row says now: ERR_USED, ERR_EXPIRED (also of another generation),
+ * ERR_APPROVAL_DENIED, ERR_CONFLICT (withdrawn, or not approved yet). put: the generation at hand;
+ * @payload is sealed beside it. */
+must_check enum err store_approval_put(struct store *store, const struct approval_row *row,
+				       struct bytes payload);
+must_check enum err store_approval_get(struct store *store, struct id tenant, struct id id,
+				       struct approval_row *ret);
+/* By the courier call that carries it out. */
+must_check enum err store_approval_attempt(struct store *store, struct id attempt,
+					   struct approval_row *ret);
+/* PENDING → APPROVED, DENIED, EXPIRED or CANCELLED, with decided and decider of @row; APPROVED →
+ * EXPIRED. */
+must_check enum err store_approval_decide(struct store *store, struct approval_row *row,
+					  enum approval_state state, usec_t now);
+/* APPROVED → EXECUTED. */
+must_check enum err store_approval_consume(struct store *store, struct approval_row *row,
+					   usec_t now);
+/* EXECUTED: the attempt that is about to leave. ERR_CONFLICT */
+must_check enum err store_approval_try(struct store *store, struct approval_row *row,
+				       struct id attempt);
+/* EXECUTED and open → @outcome, once; the payload goes, @result stays until @kept_until.
+ * ERR_USED */
+must_check enum err store_approval_settle(struct store *store, struct approval_row *row,
+					  enum approval_outcome outcome, struct bytes result,
+					  usec_t kept_until);
+/* Somebody got the result: it stays until @kept_until at most. */
+must_check enum err store_approval_heard(struct store *store, struct approval_row *row,
+					 usec_t kept_until);
+/* The result goes. */
+must_check enum err store_approval_forget(struct store *store, struct approval_row *row);
+/* ERR_NOT_FOUND */
+must_check enum err store_approval_text(struct store *store, const struct approval_row *row,
+					enum approval_text kind, struct bytes *ret);
+typedef enum err (*store_approval_fn)(void *ctx, const struct approval_row *row);
+/* @state 0: any. */
+must_check enum err store_approval_list(struct store *store, struct id tenant,
+					enum approval_state state, struct page page,
+					store_approval_fn fn, void *ctx);
+/* The newest @limit of one vault, newest first. */
+must_check enum err store_approval_recent(struct store *store, struct id tenant, struct id vault,
+					  unsigned limit, store_approval_fn fn, void *ctx);
+/* Those of one vault that are not over: pending, approved, being executed. */
+must_check enum err store_approval_live(struct store *store, struct id tenant, struct id vault,
+					unsigned limit, store_approval_fn fn, void *ctx);
+/* Over all tenants: past their end; approved calls of tools; executed and open; results kept long
+ * enough. */
+enum store_approval_due {
+	APPROVAL_DUE_EXPIRED,
+	APPROVAL_DUE_APPROVED,
+	APPROVAL_DUE_OPEN,
+	APPROVAL_DUE_KEPT,
+};
+must_check enum err store_approval_due(struct store *store, enum store_approval_due what,
+				       usec_t now, unsigned limit, store_approval_fn fn, void *ctx);
+
+/* A user's authenticator. put replaces one that is there. */
+must_check enum err store_totp_put(struct store *store, const struct totp_row *row);
+must_check enum err store_totp_get(struct store *store, struct id tenant, struct id user,
+				   struct totp_row *ret);
+/* Where rev still fits. ERR_CONFLICT */
+must_check enum err store_totp_update(struct store *store, struct totp_row *row);
+
 /* The outbox: events committed with their change and not yet known to be in the log. */
 must_check enum err store_outbox_put(struct store *store, struct id event, struct bytes record);
 must_check enum err store_outbox_del(struct store *store, struct id event);

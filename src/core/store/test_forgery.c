@@ -95,9 +95,12 @@ static bool any_refused(struct home *home)
 		struct connection_row connection;
 		struct own_token_row token;
 		struct consent_row consent;
+		struct approval_row approval;
+		struct totp_row totp;
 		uint64_t number;
 		uint8_t hash[32];
 	} u;
+	struct bytes text;
 	int outbox = 0;
 	const enum err errs[] = {
 		store_tenant_get(s, t, &u.tenant),
@@ -113,6 +116,10 @@ static bool any_refused(struct home *home)
 		store_connection_get(s, t, home->connection, &u.connection),
 		store_token_find(s, str(HOME_TOKEN), 1, &u.token),
 		store_consent_find(s, str(HOME_TICKET), 1, &u.consent),
+		store_approval_get(s, t, home->approval, &u.approval),
+		store_approval_text(s, &(struct approval_row){ .id = home->approval, .tenant = t },
+				    APPROVAL_TEXT_PAYLOAD, &text),
+		store_totp_get(s, t, home->user, &u.totp),
 		store_meta_get(s, "mark", &u.number),
 		store_outbox_list(s, count_outbox, &outbox),
 	};
@@ -134,9 +141,10 @@ static void count_bad(void *ctx, const char *table, struct id id, enum err err)
 }
 
 static const struct table *const tables[] = {
-	&table_tenant,	&table_user,   &table_agent,   &table_client,	  &table_service,
-	&table_vault,	&table_policy, &table_binding, &table_connection, &table_token,
-	&table_consent, &table_outbox, &table_meta,
+	&table_tenant,	      &table_user,  &table_agent,   &table_client,
+	&table_service,	      &table_vault, &table_policy,  &table_binding,
+	&table_connection,    &table_token, &table_consent, &table_approval,
+	&table_approval_text, &table_totp,  &table_outbox,  &table_meta,
 };
 
 /* Another value of the same type, so that no type check does the MAC's work. */

@@ -125,6 +125,37 @@ static void put_one_time(struct home *home)
 	must(store_consent_put(home->store, &consent, str(HOME_TICKET)));
 }
 
+/* One of each text: the approval is settled. */
+static void put_approval(struct home *home)
+{
+	const struct approval_row approval = {
+		.id = home->approval,
+		.tenant = home->tenant,
+		.user = home->user,
+		.vault = home->vault,
+		.agent = home->agent,
+		.connection = home->connection,
+		.service = str("github"),
+		.tool = str("issues.create"),
+		.kind = APPROVAL_TOOL,
+		.state = APPROVAL_PENDING,
+		.summary = str(HOME_SUMMARY),
+		.reason = str(HOME_REASON),
+		.created = 1,
+		.expires = 100,
+		.rev = 1,
+	};
+	const struct totp_row totp = {
+		.user = home->user,
+		.tenant = home->tenant,
+		.secret = str(HOME_SEED),
+		.rev = 1,
+	};
+
+	must(store_approval_put(home->store, &approval, str(HOME_PAYLOAD)));
+	must(store_totp_put(home->store, &totp));
+}
+
 int home_open(void **state)
 {
 	struct home *home = calloc(1, sizeof *home);
@@ -138,6 +169,7 @@ int home_open(void **state)
 	must(store_open(home->dir, &keys, &home->store));
 	home->tenant = id_new();
 	home->other = id_new();
+	home->approval = id_new();
 	home->user = id_new();
 	home->agent = id_new();
 	home->vault = id_new();
@@ -152,6 +184,7 @@ int home_open(void **state)
 	must(store_connection_put(home->store, &connection));
 	must(store_binding_put(home->store, &binding));
 	put_one_time(home);
+	put_approval(home);
 	*state = home;
 	return 0;
 }

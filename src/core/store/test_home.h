@@ -23,13 +23,17 @@
 #define HOME_POLICY	  "name: Coding agent\n"
 #define HOME_TOKEN	  "vk_vault_canarytoken0123456789"
 #define HOME_TICKET	  "vk_ticket_canaryticket0123456789"
+#define HOME_SUMMARY	  "canary-summary-0123456789"
+#define HOME_REASON	  "canary-reason-0123456789"
+#define HOME_PAYLOAD	  "{\"canary\":\"payload-0123456789\"}"
+#define HOME_SEED	  "canary-seed-01234567"
 #define HOME_VERIFIER	  "canary-verifier-0123456789"
 
 struct home {
 	char path[64];
 	int dir;
 	struct store *store;
-	struct id tenant, other, user, agent, vault, connection;
+	struct id tenant, other, user, agent, vault, connection, approval;
 	int seen;
 };
 

@@ -19,6 +19,9 @@ static const struct {
 	{ STATEMENT_all_tokens, &table_token },
 	{ STATEMENT_all_consents, &table_consent },
 	{ STATEMENT_all_given, &table_given },
+	{ STATEMENT_all_approvals, &table_approval },
+	{ STATEMENT_all_approval_texts, &table_approval_text },
+	{ STATEMENT_all_totps, &table_totp },
 	{ STATEMENT_all_outbox, &table_outbox },
 	{ STATEMENT_all_meta, &table_meta },
 };

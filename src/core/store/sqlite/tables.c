@@ -99,6 +99,21 @@ COLUMNS(given)
 TABLE(given, "given", AT(id), AT(tenant), AT(rev))
 #undef ROW
 
+#define ROW approval_row
+COLUMNS(approval)
+TABLE(approval, "approvals", AT(id), AT(tenant), AT(rev))
+#undef ROW
+
+#define ROW approval_text_row
+COLUMNS(approval_text)
+TABLE(approval_text, "approval_texts", AT(approval), AT(tenant), -1)
+#undef ROW
+
+#define ROW totp_row
+COLUMNS(totp)
+TABLE(totp, "totps", AT(user), AT(tenant), AT(rev))
+#undef ROW
+
 #define ROW outbox_row
 COLUMNS(outbox)
 TABLE(outbox, "outbox", AT(event), -1, -1)

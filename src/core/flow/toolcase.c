@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/flow/toolcase.h"
+
+#include <stdio.h>
+
+#include "codec/schema.h"
+#include "core/flow/compiled.h"
+#include "core/tools/build.h"
+
+enum { IDS_MAX = 4096 };
+
+void toolcase_done(struct toolcase *c)
+{
+	doc_done(&c->args);
+	dynbuf_done(&c->ids);
+}
+
+static const struct service_tool *tool_find(const struct service *service, struct bytes name)
+{
+	for (size_t i = 0; i < service->tools_n; i++)
+		if (bytes_eq(service->tools[i].name, name))
+			return &service->tools[i];
+	return NULL;
+}
+
+/* A tool that the policy always blocks is like one that does not exist. */
+static enum err find_tool(struct flow *flow, const struct toolcase_ask *ask, struct toolcase *c)
+{
+	const enum err err = compiled_service(flow, ask->tenant, ask->service, &c->service);
+
+	TRY(err);
+	TRY(compiled_service_hash(flow, ask->tenant, ask->service, c->definition));
+	c->tool = tool_find(c->service, ask->tool);
+	if (c->tool == NULL || !policy_shows(c->permit->policy, ask->service, ask->tool))
+		return ERR_NOT_FOUND;
+	return OK;
+}
+
+static enum err check_schema(struct toolcase *c)
+{
+	struct schema_fault fault = { 0 };
+
+	const enum err err = schema_check(c->tool->schema, &c->args, 0, &fault);
+	if (err == OK)
+		return OK;
+	snprintf(c->why, sizeof c->why, "%s%s%s", fault.where, fault.where[0] != 0 ? ": " : "",
+		 fault.why);
+	return ERR_INVALID_ARGUMENTS;
+}
+
+static enum err check_args(const struct toolcase_ask *ask, struct toolcase *c)
+{
+	const struct bytes text = ask->arguments.n == 0 ? str("{}") : ask->arguments;
+
+	if (doc_read(text, &c->args) != OK || doc_kind(&c->args, 0) != DOC_OBJECT) {
+		snprintf(c->why, sizeof c->why, "The arguments are no JSON object.");
+		return ERR_INVALID_ARGUMENTS;
+	}
+	return check_schema(c);
+}
+
+/* What the policy may ask of the things that the call reaches. */
+static enum err find_resources(struct toolcase *c, struct policy_use *use)
+{
+	size_t starts[POLICY_RESOURCES_MAX + 1] = { 0 };
+
+	dynbuf_init(&c->ids, IDS_MAX);
+	for (size_t i = 0; i < c->tool->touches_n && i < POLICY_RESOURCES_MAX; i++) {
+		const enum err err = tools_text(c->tool, c->tool->touches[i].id, &c->args, &c->ids);
+		if (err == ERR_NOT_FOUND)
+			continue; /* not named: the policy takes it for not known */
+		TRY(err);
+		use->resources[use->resources_n].kind = c->tool->touches[i].resource->kind;
+		starts[++use->resources_n] = c->ids.n;
+	}
+	for (size_t i = 0; i < use->resources_n; i++)
+		use->resources[i].id =
+			(struct bytes){ c->ids.p + starts[i], starts[i + 1] - starts[i] };
+	return OK;
+}
+
+static enum err ask_policy(const struct flow *flow, const struct toolcase_ask *ask,
+			   struct toolcase *c)
+{
+	static const enum policy_class classes[] = {
+		[SERVICE_READ] = POLICY_READ,
+		[SERVICE_WRITE] = POLICY_WRITE,
+		[SERVICE_DESTRUCTIVE] = POLICY_DESTRUCTIVE,
+	};
+
+	c->use = (struct policy_use){
+		.service = str(c->service->id),
+		.tool = c->tool->name,
+		.class = classes[c->tool->effect],
+		.args = &c->args,
+		.context = ask->context,
+		.address = ask->origin.n == 16 ? ask->origin.p : NULL,
+		.now = flow->now,
+	};
+	TRY(find_resources(c, &c->use));
+	const enum err err = policy_decide(c->permit->policy, &c->use, &c->verdict);
+	if (err != OK)
+		snprintf(c->why, sizeof c->why, "%s",
+			 c->verdict.reason == NULL ? "" : c->verdict.reason);
+	return err;
+}
+
+static bool has_word(struct bytes words, struct bytes word)
+{
+	while (words.n > 0)
+		if (bytes_eq(bytes_cut(&words, ' '), word))
+			return true;
+	return false;
+}
+
+/* The scopes that the tool needs and the account has not granted. A provider that names none has
+ * told nothing. */
+static enum err check_scopes(struct toolcase *c)
+{
+	struct permit_mend *mend = &c->permit->mend;
+	struct dynbuf missing = { .p = (uint8_t *)mend->missing,
+				  .room = sizeof mend->missing - 1,
+				  .max = sizeof mend->missing - 1 };
+	const struct bytes granted = c->permit->connection.scopes;
+
+	for (size_t i = 0; granted.n > 0 && i < c->tool->scopes.n; i++) {
+		if (has_word(granted, c->tool->scopes.at[i]))
+			continue;
+		dynbuf_str(&missing, missing.n > 0 ? " " : "");
+		dynbuf_bytes(&missing, c->tool->scopes.at[i]);
+	}
+	mend->missing[missing.n] = 0;
+	return missing.n == 0 ? OK : ERR_INSUFFICIENT_SCOPE;
+}
+
+enum err toolcase_look(struct flow *flow, const struct toolcase_ask *ask, struct permit *permit,
+		       struct toolcase *ret)
+{
+	*ret = (struct toolcase){ .permit = permit };
+	TRY(permit_again(flow, ask->tenant, ask->vault, permit));
+	TRY(find_tool(flow, ask, ret));
+	TRY(check_args(ask, ret));
+	TRY(ask_policy(flow, ask, ret));
+	TRY(permit_account(flow, permit, ask->service, ask->account));
+	return check_scopes(ret);
+}

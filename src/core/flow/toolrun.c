@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/flow/toolrun.h"
+
+#include <stdlib.h>
+
+#include "core/flow/compiled.h"
+#include "core/flow/refresh.h"
+#include "core/flow/rejected.h"
+#include "core/flow/toolcase.h"
+#include "core/tools/build.h"
+
+enum { TIMEOUT_MS = 18000, ANSWER_MAX = 1024 * 1024 };
+
+void toolrun_free(struct toolrun **runp)
+{
+	struct toolrun *run = *runp;
+
+	if (run == NULL)
+		return;
+	*runp = NULL;
+	buf_free(&run->service);
+	buf_free(&run->tool);
+	buf_free(&run->account);
+	buf_free(&run->arguments);
+	buf_free(&run->origin);
+	for (size_t i = 0; i < TOOLRUN_ANSWERS_MAX; i++)
+		buf_free(&run->answers[i]);
+	free(run);
+}
+
+enum err toolrun_new(const struct toolrun_start *start, struct toolrun **ret)
+{
+	scoped(toolrun_free) struct toolrun *run = calloc(1, sizeof *run);
+
+	if (run == NULL)
+		return FAULT_NOMEM;
+	run->tenant = start->tenant;
+	run->vault = start->vault;
+	run->address = start->address;
+	run->approval = start->approval;
+	run->step_up = start->step_up;
+	memcpy(run->definition, start->definition, sizeof run->definition);
+	run->call = start->call;
+	run->done = start->done;
+	run->ctx = start->ctx;
+	TRY(buf_dup(start->service, &run->service));
+	TRY(buf_dup(start->tool, &run->tool));
+	TRY(buf_dup(start->account, &run->account));
+	TRY(buf_dup(start->arguments, &run->arguments));
+	TRY(buf_dup(start->origin, &run->origin));
+	*ret = take(run);
+	return OK;
+}
+
+static void run_end(struct flow *flow, struct toolrun *run, struct toolsay *say)
+{
+	run->done(flow, run, say);
+	toolsay_done(say);
+	toolrun_free(&run);
+}
+
+static void run_record(const struct flow *flow, const struct toolrun *run, uint8_t outcome,
+		       struct ipc_record *ret)
+{
+	permit_record(flow, NULL, &run->permit, EVENT_call, outcome, ret);
+	ret->tenant = run->tenant;
+	ret->vault = run->vault;
+	ret->address = run->address;
+	ret->object = run->approval;
+	ret->service = buf_bytes(run->service);
+	ret->tool = buf_bytes(run->tool);
+}
+
+static void run_fail(struct flow *flow, struct toolrun *run, enum err err, struct bytes detail)
+{
+	struct ipc_record record;
+	struct toolsay say;
+
+	run_record(flow, run,
+		   err == ERR_DENIED || err == ERR_APPROVAL_VOID ? OUTCOME_DENIED : OUTCOME_FAILED,
+		   &record);
+	record.reason = err > OK ? (uint16_t)err : ERR_SERVER;
+	if (flow_note(flow, run->call, &record) != OK)
+		err = ERR_OVERLOADED;
+	toolsay_init(&say);
+	toolsay_err(&say, err, detail);
+	run_end(flow, run, &say);
+}
+
+/* Whether what was decided upon still is what would be done. */
+static enum err still_decided(const struct toolrun *run, const struct toolcase *c)
+{
+	if (memcmp(run->definition, c->definition, sizeof run->definition) != 0)
+		return ERR_APPROVAL_VOID;
+	switch (c->verdict.effect) {
+	case POLICY_ALLOW:
+		return OK;
+	case POLICY_APPROVE:
+		return id_none(run->approval) ? ERR_APPROVAL_REQUIRED : OK;
+	case POLICY_STEP_UP:
+		return run->step_up ? OK : ERR_APPROVAL_REQUIRED;
+	case POLICY_BLOCK:
+		break;
+	}
+	return ERR_DENIED;
+}
+
+static void run_step(struct flow *flow, struct toolrun *run);
+
+static void on_refreshed(struct flow *flow, void *ctx, enum err err)
+{
+	struct toolrun *run = ctx;
+
+	(void)err; /* whatever came of it, the rows decide */
+	run->permit.refreshed = true;
+	run_step(flow, run);
+}
+
+static enum err see_to_token(struct flow *flow, struct toolrun *run, bool *ret_waits)
+{
+	enum refresh_need need;
+
+	*ret_waits = false;
+	TRY(refresh_needed(flow, &run->permit.connection, &need));
+	if (need == REFRESH_NOW && run->permit.refreshed)
+		return ERR_PROVIDER_UNAVAILABLE;
+	if (need == REFRESH_NOW) {
+		TRY(refresh_join(flow, &run->permit.connection, on_refreshed, run));
+		*ret_waits = true;
+	} else if (need == REFRESH_SOON) {
+		err_ignore(refresh_join(flow, &run->permit.connection, NULL, NULL));
+	}
+	return OK;
+}
+
+/* The documents that the texts of a step may name. */
+struct sources {
+	struct tools_values values;
+	struct doc answers[TOOLRUN_ANSWERS_MAX], variables;
+};
+
+static void sources_done(struct sources *s)
+{
+	for (size_t i = 0; i < TOOLRUN_ANSWERS_MAX; i++)
+		doc_done(&s->answers[i]);
+	doc_done(&s->variables);
+}
+
+static enum err sources_read(const struct flow *flow, const struct toolrun *run,
+			     const struct toolcase *c, struct sources *ret)
+{
+	const struct bytes variables = run->permit.connection.variables;
+
+	ret->values = (struct tools_values){ .args = &c->args, .now = flow->now };
+	for (size_t i = 0; i < run->step; i++) {
+		if (run->answers[i] == NULL)
+			continue;
+		if (doc_read(buf_bytes(run->answers[i]), &ret->answers[i]) != OK)
+			return ERR_PROVIDER_REFUSED;
+		ret->values.answers[i] = &ret->answers[i];
+	}
+	if (variables.n == 0)
+		return OK;
+	TRY(doc_read(variables, &ret->variables));
+	ret->values.variables = &ret->variables;
+	return OK;
+}
+
+/* A request as courier takes it. */
+struct packed {
+	struct tools_request request;
+	struct dynbuf headers, placements, select;
+	struct ipc_courier_call call;
+};
+
+static void packed_done(struct packed *p)
+{
+	tools_request_done(&p->request);
+	dynbuf_done(&p->headers);
+	dynbuf_done(&p->placements);
+	dynbuf_done(&p->select);
+}
+
+static void pack_headers(struct packed *p)
+{
+	const struct tools_request *request = &p->request;
+
+	dynbuf_init(&p->headers, IPC_HEADERS_MAX);
+	for (size_t i = 0; i < request->headers_n; i++) {
+		const struct ipc_header header = { request->headers[i].name,
+						   request->headers[i].value };
+		IPC_LIST_ADD(&p->headers, header, &header);
+	}
+	if (request->content_type != NULL) {
+		const struct ipc_header header = { str("Content-Type"),
+						   str(request->content_type) };
+		IPC_LIST_ADD(&p->headers, header, &header);
+	}
+}
+
+static void pack_placement(const struct service *service, struct packed *p)
+{
+	const struct bytes header = service->api.header;
+	const struct ipc_placement placement = { .how = header.n == 0 ? PLACEMENT_BEARER
+								      : PLACEMENT_HEADER,
+						 .name = header };
+
+	dynbuf_init(&p->placements, 1024);
+	IPC_LIST_ADD(&p->placements, placement, &placement);
+}
+
+static enum err pack(const struct toolrun *run, const struct toolcase *c,
+		     const struct sources *sources, struct packed *p)
+{
+	static const uint8_t methods[] = {
+		[SERVICE_GET] = HTTP_GET,	[SERVICE_POST] = HTTP_POST,
+		[SERVICE_PUT] = HTTP_PUT,	[SERVICE_PATCH] = HTTP_PATCH,
+		[SERVICE_DELETE] = HTTP_DELETE,
+	};
+	const struct tools_request *request = &p->request;
+
+	TRY(tools_build(c->service, c->tool, run->step, &sources->values, &p->request));
+	pack_headers(p);
+	pack_placement(c->service, p);
+	dynbuf_init(&p->select, IPC_SELECT_MAX);
+	if (run->step + 1 == c->tool->steps_n)
+		TRY(tools_select(c->tool, &p->select));
+	TRY(dynbuf_err(&p->headers));
+	TRY(dynbuf_err(&p->placements));
+	p->call = (struct ipc_courier_call){
+		.attempt = run->attempt,
+		.method = methods[request->method],
+		.body_kind = request->content_type == NULL ? BODY_NONE : BODY_RAW,
+		.timeout_ms = TIMEOUT_MS,
+		.answer_max = ANSWER_MAX,
+		.url = dynbuf_view(&request->url),
+		.headers = dynbuf_view(&p->headers),
+		.body = dynbuf_view(&request->body),
+		.placements = dynbuf_view(&p->placements),
+		.select = dynbuf_view(&p->select),
+	};
+	return OK;
+}
+
+static void on_answer(struct flow *flow, void *journey, const struct ask_answer *answer);
+
+/* Before the step that writes leaves, its attempt is in the row. */
+static enum err note_attempt(struct flow *flow, struct toolrun *run, bool last)
+{
+	struct approval_row row;
+
+	if (!last || id_none(run->approval))
+		return OK;
+	run->attempt = id_new();
+	TRY(store_approval_get(flow->store, run->tenant, run->approval, &row));
+	flow->batch_writes++;
+	return store_approval_try(flow->store, &row, run->attempt);
+}
+
+static enum err send_step(struct flow *flow, struct toolrun *run, const struct toolcase *c)
+{
+	scoped(sources_done) struct sources sources = { 0 };
+	scoped(packed_done) struct packed packed = { 0 };
+	const struct connection_row *connection = &run->permit.connection;
+	const struct ask_item item = {
+		.field = PLACE_ACCESS_TOKEN,
+		.tenant = connection->tenant,
+		.user = connection->user,
+		.object = connection->id,
+		.version = connection->version,
+		.blob = connection->access,
+	};
+	struct ipc_record record;
+
+	TRY(sources_read(flow, run, c, &sources));
+	TRY(note_attempt(flow, run, run->step + 1 == c->tool->steps_n));
+	const enum err err = pack(run, c, &sources, &packed);
+	if (err != OK)
+		return err == ERR_MALFORMED || err == ERR_NOT_FOUND || err == ERR_TOO_LARGE
+			       ? ERR_INVALID_ARGUMENTS
+			       : err;
+	run_record(flow, run, OUTCOME_INTENT, &record);
+	if (!id_none(run->attempt))
+		record.event = run->attempt; /* what is found after a death closes it */
+	run->intent = record.event;
+	run->version = connection->version;
+	return ask_begin(flow, &packed.call, &record, &item, 1, on_answer, run);
+}
+
+static enum err try_step(struct flow *flow, struct toolrun *run, struct toolcase *c,
+			 bool *ret_waits)
+{
+	const struct toolcase_ask ask = {
+		.tenant = run->tenant,
+		.vault = run->vault,
+		.origin = buf_bytes(run->origin),
+		.service = buf_bytes(run->service),
+		.tool = buf_bytes(run->tool),
+		.account = buf_bytes(run->account),
+		.arguments = buf_bytes(run->arguments),
+	};
+
+	*ret_waits = false;
+	enum err err = toolcase_look(flow, &ask, &run->permit, c);
+	if (err == OK)
+		err = still_decided(run, c);
+	TRY(err);
+	TRY(see_to_token(flow, run, ret_waits));
+	return *ret_waits ? OK : send_step(flow, run, c);
+}
+
+static void run_step(struct flow *flow, struct toolrun *run)
+{
+	struct toolcase c;
+	bool waits;
+
+	const enum err err = try_step(flow, run, &c, &waits);
+	if (err != OK) {
+		/* A person said yes to what does not hold any more. */
+		const bool is_void =
+			!id_none(run->approval) &&
+			(err == ERR_DENIED || err == ERR_NOT_FOUND || err == ERR_APPROVAL_REQUIRED);
+		run_fail(flow, run, is_void ? ERR_APPROVAL_VOID : err, str(c.why));
+	}
+	toolcase_done(&c);
+}
+
+static void note_outcome(struct flow *flow, struct toolrun *run, const struct ask_answer *answer,
+			 enum approval_outcome came)
+{
+	static const uint8_t outcomes[] = {
+		[APPROVAL_OPEN] = OUTCOME_OK,	    [APPROVAL_OK] = OUTCOME_OK,
+		[APPROVAL_FAILED] = OUTCOME_FAILED, [APPROVAL_UNKNOWN] = OUTCOME_UNKNOWN,
+		[APPROVAL_VOID] = OUTCOME_DENIED,
+	};
+	struct ipc_record record;
+
+	run_record(flow, run, outcomes[came], &record);
+	record.ref = run->intent;
+	record.status = answer->reply.status;
+	record.bytes = answer->reply.bytes;
+	record.duration_us = answer->reply.duration_us;
+	if (answer->outcome != ASK_ANSWERED && came != APPROVAL_OK)
+		record.reason = answer->err > OK ? (uint16_t)answer->err : ERR_SERVER;
+	/* Keeper refused: it wrote no intent that would need an end. */
+	if (answer->outcome == ASK_NOT_SENT && answer->err == ERR_SEALED)
+		return;
+	err_ignore(flow_note(flow, run->call, &record)); /* one without an end becomes unknown */
+}
+
+/* An answer to a step before the last goes into the next one. */
+static bool goes_on(struct toolrun *run, const struct ask_answer *answer, size_t steps)
+{
+	return run->step + 1 < steps && answer->outcome == ASK_ANSWERED &&
+	       answer->reply.status >= 200 && answer->reply.status < 300 &&
+	       buf_dup(answer->reply.body, &run->answers[run->step]) == OK;
+}
+
+struct shape {
+	size_t steps;
+	bool writes;
+};
+
+static struct shape shape_of(struct flow *flow, const struct toolrun *run)
+{
+	const struct service *service;
+	struct shape shape = { run->step + 1, true };
+
+	if (compiled_service(flow, run->tenant, buf_bytes(run->service), &service) != OK)
+		return shape;
+	for (size_t i = 0; i < service->tools_n; i++)
+		if (bytes_eq(service->tools[i].name, buf_bytes(run->tool)))
+			shape = (struct shape){ service->tools[i].steps_n,
+						service->tools[i].effect != SERVICE_READ };
+	return shape;
+}
+
+static void on_settled(struct flow *flow, void *ctx, enum err err)
+{
+	if (err == OK)
+		run_step(flow, ctx);
+	else
+		run_fail(flow, ctx, err, (struct bytes){ NULL, 0 });
+}
+
+/* The provider did not accept the token, so it did nothing: once more with another one. */
+static bool goes_again(struct flow *flow, struct toolrun *run, const struct ask_answer *answer)
+{
+	struct connection_row row;
+
+	if (run->again || answer->outcome != ASK_ANSWERED || answer->reply.status != 401 ||
+	    store_connection_get(flow->store, run->tenant, run->permit.mend.connection, &row) !=
+		    OK ||
+	    rejected_settle(flow, &row, run->version, on_settled, run) != OK)
+		return false;
+	run->again = true;
+	return true;
+}
+
+static void on_answer(struct flow *flow, void *journey, const struct ask_answer *answer)
+{
+	struct toolrun *run = journey;
+	const struct shape shape = shape_of(flow, run);
+	const bool last = run->step + 1 >= shape.steps;
+	struct toolsay say;
+
+	if (goes_on(run, answer, shape.steps)) {
+		note_outcome(flow, run, answer, APPROVAL_OK);
+		run->step++;
+		run_step(flow, run);
+		return;
+	}
+	if (goes_again(flow, run, answer)) {
+		note_outcome(flow, run, answer, APPROVAL_FAILED);
+		if (!id_none(run->attempt))
+			ask_ack(flow, run->attempt);
+		return;
+	}
+	toolsay_init(&say);
+	toolsay_answer(&say, answer, last && shape.writes);
+	note_outcome(flow, run, answer, say.outcome);
+	run_end(flow, run, &say);
+}
+
+void toolrun_begin(struct flow *flow, struct toolrun *run)
+{
+	run_step(flow, run);
+}

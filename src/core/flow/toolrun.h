@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * toolrun - carries out a tool call step by step: asks everything again, makes
+ * the request, has keeper write it down and release the token to courier, and
+ * goes on with the answer. Each step is an event of its own, intent and outcome.
+ */
+
+#include "core/flow/approval.h"
+#include "core/flow/permit.h"
+#include "core/flow/toolsay.h"
+
+struct toolcase;
+struct toolrun;
+
+enum {
+	TOOLRUN_APPROVED_MAX = 128, /* approved calls under way at a time; the others wait */
+	TOOLRUN_ANSWERS_MAX = 3,
+};
+
+typedef void (*toolrun_done_fn)(struct flow *flow, struct toolrun *run, const struct toolsay *said);
+
+struct toolrun {
+	struct id tenant, vault, address, approval; /* approval none: nobody had to be asked */
+	bool step_up;				    /* the approval was given with a code */
+	uint8_t definition[32];			    /* of the tool that was decided upon */
+	struct buf *service, *tool, *account, *arguments, *origin;
+	struct call *call; /* NULL: nobody waits for the events */
+	size_t step;
+	struct id intent, attempt;
+	struct permit permit;
+	uint64_t version; /* of the token that was used */
+	bool again;	  /* with another token, once */
+	struct buf *answers[TOOLRUN_ANSWERS_MAX];
+	toolrun_done_fn done;
+	void *ctx;
+};
+
+struct toolrun_start {
+	struct id tenant, vault, address, approval;
+	bool step_up;
+	const uint8_t *definition;
+	struct bytes service, tool, account, arguments, origin;
+	struct call *call;
+	toolrun_done_fn done;
+	void *ctx;
+};
+
+/* FAULT_NOMEM. done is called exactly once after toolrun_begin(), perhaps before that returns, and
+ * the run is gone after it. */
+must_check enum err toolrun_new(const struct toolrun_start *start, struct toolrun **ret);
+void toolrun_begin(struct flow *flow, struct toolrun *run);
+void toolrun_free(struct toolrun **runp);

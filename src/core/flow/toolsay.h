@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * toolsay - what came of a tool call, in words that a model can act on, and the
+ * form in which it is parked:
+ *
+ *   1 (1), outcome (1), is_error (1), then three times length (4) and bytes:
+ *   name of the error or empty, text, structured
+ */
+
+#include "core/flow/ask.h"
+
+enum { TOOLSAY_TEXT_MAX = 256 * 1024, TOOLSAY_PARKED_MAX = 1024 * 1024 };
+
+struct toolsay {
+	enum approval_outcome outcome;
+	enum err err;
+	bool is_error;
+	struct dynbuf text, structured;
+};
+
+void toolsay_init(struct toolsay *say);
+void toolsay_done(struct toolsay *say);
+/* Refused, or failed before anything left. @detail may be empty. */
+void toolsay_err(struct toolsay *say, enum err err, struct bytes detail);
+/* The answer to the last step. @writes: it may have changed something. */
+void toolsay_answer(struct toolsay *say, const struct ask_answer *answer, bool writes);
+/* A death came between: nothing is known of the last step, or it had not been reached. */
+void toolsay_lost(struct toolsay *say, bool sent);
+
+void toolsay_print(const struct toolsay *say, struct dynbuf *out);
+/* Borrows @parked. ERR_MALFORMED */
+struct toolsay_parked {
+	enum approval_outcome outcome;
+	enum err err;
+	bool is_error;
+	struct bytes text, structured;
+};
+must_check enum err toolsay_parse(struct bytes parked, struct toolsay_parked *ret);
