@@ -48,9 +48,8 @@ def blank(text):
     return pattern.sub(lambda m: re.sub(r'[^\n]', ' ', m.group()), text)
 
 
-def changes_of(path):
+def changes_of(path, text):
     """(path, line, offset, length, replacement) of every change."""
-    text = path.read_text()
     code = blank(text)
     found, at = [], 0
     for number, line in enumerate(code.split('\n'), 1):
@@ -83,6 +82,7 @@ class Bench:
         self.base = pathlib.Path(self.home.name)
         self.sources = sorted(p for p in FOLDER.glob('*.c') if not p.name.startswith(('test_', 'fuzz_', 'bench_')))
         self.objects, self.code = {}, {}
+        self.texts = {p: p.read_text() for p in self.sources}
         for path in [*self.sources, *(FOLDER / f'{t}.c' for t in TESTS)]:
             self.objects[path] = self.base / f'{path.stem}.o'
             if not self.compile(path, self.objects[path]):
@@ -115,7 +115,7 @@ class Bench:
 
     def judge(self, change):
         path, _, offset, length, other = change
-        text = path.read_text()
+        text = self.texts[path]
         with tempfile.TemporaryDirectory(dir=self.base) as folder:
             folder = pathlib.Path(folder)
             source, mutated = folder / path.name, folder / 'mutated.o'
@@ -139,7 +139,7 @@ def main():
     first = bench.sources[0]
     if bench.notices(first, bench.objects[first], bench.base) is not False:
         sys.exit('mutate: the tests fail on the source as it is')
-    changes = [c for p in bench.sources if args.file in (None, p.name) for c in changes_of(p)]
+    changes = [c for p in bench.sources if args.file in (None, p.name) for c in changes_of(p, bench.texts[p])]
     total = len(changes)
     random.Random(args.seed).shuffle(changes)
     changes = changes[:args.sample] if args.sample else changes
@@ -151,7 +151,7 @@ def main():
             elif verdict is False:
                 survived.append(change)
     for path, line, offset, length, other in sorted(survived, key=lambda c: (c[0], c[1], c[2])):
-        text = path.read_text()
+        text = bench.texts[path]
         was = text[offset:offset + length].replace('\n', ' ')
         print(f'not noticed: {path.relative_to(ROOT)}:{line}: {was!r} -> {other!r}'
               f'   {text.splitlines()[line - 1].strip()}')

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "codec/form.h"
 #include "codec/uri.h"
 
@@ -270,4 +271,37 @@ enum cli_exit cmd_act(struct cli *cli, const char *method, const char *path, jso
 	else
 		show_fields(&cli->show, answer.json, columns, count);
 	return CLI_DONE;
+}
+
+/* "90m", "2h", "7d" ago as a time; anything else as it is, for the daemon to judge. */
+static void read_time(const char *text, char *to, size_t size)
+{
+	static const struct {
+		char unit;
+		usec_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	char *rest = NULL;
+	const unsigned long n = strtoul(text, &rest, 10);
+	char printed[CLOCK_TEXT_LEN + 1];
+
+	snprintf(to, size, "%s", text);
+	if (rest == text || rest[0] == 0 || rest[1] != 0 || n > 100 * 1000)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		if (units[i].unit != rest[0])
+			continue;
+		clock_print(clock_wall() - n * units[i].seconds * USEC_PER_S, printed);
+		snprintf(to, size, "%s", printed);
+	}
+}
+
+enum cli_exit cmd_time(struct cli *cli, const char *name, enum option_id option,
+		       struct cmd_path *path)
+{
+	char text[64];
+
+	if (!cmd_has(cli, option))
+		return CLI_DONE;
+	read_time(cmd_option(cli, option), text, sizeof text);
+	return cmd_query(cli, name, text, path);
 }

@@ -63,6 +63,10 @@ must_check enum cli_exit cmd_path(struct cli *cli, const char *before, const cha
 must_check enum cli_exit cmd_query(struct cli *cli, const char *name, const char *value,
 				   struct cmd_path *path);
 
+/* The same for a time: RFC 3339, or 2h for two hours ago. */
+must_check enum cli_exit cmd_time(struct cli *cli, const char *name, enum option_id option,
+				  struct cmd_path *path);
+
 /* A new object of the named members; a value of NULL leaves its member out. */
 struct cmd_member {
 	const char *name, *value;

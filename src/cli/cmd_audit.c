@@ -32,39 +32,6 @@ static const struct show_column columns[] = {
 /* A fixed width, because the next line is not known yet when one is shown. */
 static const unsigned widths[ARRAY_LEN(columns)] = { 8, 23, 18, 8, 10, 32, 31, 0 };
 
-/* "90m", "2h", "7d" ago as a time; anything else as it is, for the daemon to judge. */
-static void read_time(const char *text, char *to, size_t size)
-{
-	static const struct {
-		char unit;
-		usec_t seconds;
-	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
-	char *rest = NULL;
-	const unsigned long n = strtoul(text, &rest, 10);
-	char printed[CLOCK_TEXT_LEN + 1];
-
-	snprintf(to, size, "%s", text);
-	if (rest == text || rest[0] == 0 || rest[1] != 0 || n > 100 * 1000)
-		return;
-	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
-		if (units[i].unit != rest[0])
-			continue;
-		clock_print(clock_wall() - n * units[i].seconds * USEC_PER_S, printed);
-		snprintf(to, size, "%s", printed);
-	}
-}
-
-static enum cli_exit add_time(struct cli *cli, const char *name, enum option_id option,
-			      struct cmd_path *path)
-{
-	char text[64];
-
-	if (!cmd_has(cli, option))
-		return CLI_DONE;
-	read_time(cmd_option(cli, option), text, sizeof text);
-	return cmd_query(cli, name, text, path);
-}
-
 static enum cli_exit filtered(struct cli *cli, struct cmd_path *path)
 {
 	static const struct {
@@ -84,8 +51,8 @@ static enum cli_exit filtered(struct cli *cli, struct cmd_path *path)
 		if (done != CLI_DONE)
 			return done;
 	}
-	done = add_time(cli, "from", OPTION_SINCE, path);
-	return done != CLI_DONE ? done : add_time(cli, "to", OPTION_UNTIL, path);
+	done = cmd_time(cli, "from", OPTION_SINCE, path);
+	return done != CLI_DONE ? done : cmd_time(cli, "to", OPTION_UNTIL, path);
 }
 
 static enum cli_exit read_number(struct cli *cli, enum option_id option, uint64_t otherwise,

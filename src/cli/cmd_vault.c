@@ -13,7 +13,8 @@ static const struct show_column fields[] = {
 	{ "id", "id", SHOW_TEXT },	     { "user", "user", SHOW_TEXT },
 	{ "name", "name", SHOW_TEXT },	     { "agent", "agent", SHOW_TEXT },
 	{ "state", "state", SHOW_STATE },    { "policy version", "policy_version", SHOW_TEXT },
-	{ "expires", "expires", SHOW_TIME }, { "mcp url", "mcp_url", SHOW_TEXT },
+	{ "expires", "expires", SHOW_TIME }, { "time left", "left", SHOW_TEXT },
+	{ "mcp url", "mcp_url", SHOW_TEXT },
 };
 
 static const struct show_column created_fields[] = {
@@ -108,6 +109,30 @@ static enum cli_exit ask(struct cli *cli, const char *method, const char *after,
 	return done != CLI_DONE ? done : cmd_ask(cli, method, path.s, take(owned), ret);
 }
 
+/* "3 h 59 min": two units are enough to plan by. */
+static void set_left(json_t *vault)
+{
+	static const struct {
+		const char *name;
+		int64_t seconds;
+	} units[] = { { "d", 86400 }, { "h", 3600 }, { "min", 60 }, { "s", 1 } };
+	int64_t left;
+	char text[64];
+	size_t i = 0;
+
+	if (!json_int(vault, "expires_in_s", &left) || left <= 0)
+		return;
+	while (left < units[i].seconds)
+		i++;
+	int n = snprintf(text, sizeof text, "%lld %s", (long long)(left / units[i].seconds),
+			 units[i].name);
+	left %= units[i].seconds;
+	if (i + 1 < ARRAY_LEN(units) && left >= units[i + 1].seconds)
+		snprintf(text + n, sizeof text - (size_t)n, " %lld %s",
+			 (long long)(left / units[i + 1].seconds), units[i + 1].name);
+	json_object_set_new(vault, "left", json_string(text));
+}
+
 static void show_vault(struct cli *cli, const json_t *vault)
 {
 	const json_t *bindings = json_object_get(vault, "bindings");
@@ -116,7 +141,9 @@ static void show_vault(struct cli *cli, const json_t *vault)
 		show_json(&cli->show, vault);
 		return;
 	}
-	show_fields(&cli->show, vault, fields, ARRAY_LEN(fields));
+	scoped(json_free) json_t *shown = json_deep_copy(vault);
+	set_left(shown);
+	show_fields(&cli->show, shown, fields, ARRAY_LEN(fields));
 	if (json_array_size(bindings) == 0)
 		return;
 	putc('\n', cli->out);
@@ -186,7 +213,15 @@ enum cli_exit cmd_vault_rotate_token(struct cli *cli)
 static enum cli_exit write_policy(struct cli *cli, FILE *out)
 {
 	scoped(client_done) struct client_answer answer = { 0 };
-	const enum cli_exit done = ask(cli, "GET", "/policy", NULL, &answer);
+	const char *version = cmd_option(cli, OPTION_VERSION);
+	char after[64] = "/policy";
+	uint64_t n;
+
+	if (version != NULL && bytes_u64(str(version), INT64_MAX, &n) != OK)
+		return cmd_usage(cli, "--version is a number.");
+	if (version != NULL)
+		snprintf(after, sizeof after, "/policy/versions/%.20s", version);
+	const enum cli_exit done = ask(cli, "GET", after, NULL, &answer);
 
 	if (done != CLI_DONE)
 		return done;

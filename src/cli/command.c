@@ -132,6 +132,18 @@ static const struct command *find(const char *noun, const char *verb)
 	return NULL;
 }
 
+/* A verb of two words goes before one of the first of them alone. */
+static const struct command *find_two(const char *noun, const char *first, const char *second)
+{
+	char verb[2 * WORD_MAX];
+
+	if (first == NULL || second == NULL ||
+	    (size_t)snprintf(verb, sizeof verb, "%s %s", first, second) >= sizeof verb)
+		return NULL;
+	const struct command *row = find(noun, verb);
+	return row != NULL && row->verb[0] != 0 ? row : NULL;
+}
+
 struct reader {
 	int argc, at;
 	char **argv;
@@ -198,13 +210,35 @@ static enum cli_exit read_option(struct reader *r, const char *word)
 	return CLI_DONE;
 }
 
+/* How many operands there may be, and how many there must be. */
+static size_t operands_max(const struct command *command)
+{
+	size_t n = command->operand[0] != 0;
+
+	for (const char *c = command->operand; *c != 0; c++)
+		n += *c == ' ';
+	return n < OPERANDS_MAX ? n : OPERANDS_MAX;
+}
+
+static size_t operands_min(const struct command *command)
+{
+	size_t n = operands_max(command);
+
+	for (const char *c = command->operand; *c != 0; c++)
+		n -= *c == '[';
+	return n;
+}
+
 static enum cli_exit read_operand(struct reader *r, const char *word)
 {
-	if (r->line->command->operand[0] == 0 || r->line->operand != NULL) {
+	struct command_line *line = r->line;
+
+	if (line->operands_n == operands_max(line->command)) {
 		fprintf(r->err, "valetkey: '%s' is one word too many.\n", word);
 		return CLI_USAGE;
 	}
-	r->line->operand = word;
+	line->operands[line->operands_n++] = word;
+	line->operand = line->operands[0];
 	return CLI_DONE;
 }
 
@@ -240,7 +274,7 @@ static enum cli_exit check_complete(const struct command_line *line, FILE *err)
 			option_rows[id].argument, option_rows[id].says);
 		return CLI_USAGE;
 	}
-	if (command->operand[0] != 0 && line->operand == NULL) {
+	if (line->operands_n < operands_min(command)) {
 		fprintf(err, "valetkey: name the %s: valetkey %s%s%s %s\n", command->operand,
 			command->noun, command->verb[0] == 0 ? "" : " ", command->verb,
 			command->operand);
@@ -283,6 +317,11 @@ static enum cli_exit read_words(struct reader *r)
 		return CLI_DONE;
 	if (verb == NULL && !bare)
 		return unknown_verb(r->err, noun, NULL);
+	r->line->command = find_two(noun, verb, r->at + 1 < r->argc ? r->argv[r->at + 1] : NULL);
+	if (r->line->command != NULL) {
+		r->at += 2;
+		return CLI_DONE;
+	}
 	r->line->command = find(noun, verb == NULL ? "" : verb);
 	if (r->line->command == NULL)
 		return unknown_verb(r->err, noun, verb);

@@ -18,7 +18,7 @@ enum option_id {
 	OPTION_COUNT
 };
 
-enum { OPTION_TIMES_MAX = 64 };
+enum { OPTION_TIMES_MAX = 64, OPERANDS_MAX = 3 };
 
 struct option_row {
 	const char *name;
@@ -39,8 +39,8 @@ struct cli;
 typedef enum cli_exit (*command_fn)(struct cli *cli);
 
 struct command {
-	const char *noun, *verb; /* verb is "" where there is none */
-	const char *operand;	 /* what it is called, or "" */
+	const char *noun, *verb; /* verb is "" where there is none; it may be two words */
+	const char *operand;	 /* what they are called, in [] if one may be left out; or "" */
 	command_fn run;
 	uint64_t needs, takes; /* one bit an option; both without those that all commands take */
 	const char *says;
@@ -61,7 +61,9 @@ struct command_line {
 	const struct command *command; /* NULL with help: the overview, or that of @noun */
 	const char *noun;
 	bool help;
-	const char *operand;
+	const char *operand; /* the first */
+	const char *operands[OPERANDS_MAX];
+	size_t operands_n;
 	struct option_values options[OPTION_COUNT];
 };
 

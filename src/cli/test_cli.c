@@ -101,6 +101,30 @@ static void one_name_means_what_the_command_says(void **state)
 	memory_done(&w.said);
 }
 
+static void a_verb_may_be_two_words_and_take_several_operands(void **state)
+{
+	char two[] = "vault policy explain vault_1 a.b {} --context public";
+	char one[] = "vault policy vault_1", fewer[] = "vault policy explain vault_1 a.b";
+	struct words w;
+
+	read_line(&w, two);
+	assert_int_equal(w.done, CLI_DONE);
+	assert_string_equal(w.line.command->verb, "policy explain");
+	assert_string_equal(w.line.operand, "vault_1");
+	assert_int_equal(w.line.operands_n, 3);
+	assert_string_equal(w.line.operands[2], "{}");
+	memory_done(&w.said);
+	read_line(&w, one);
+	assert_int_equal(w.done, CLI_DONE);
+	assert_string_equal(w.line.command->verb, "policy");
+	assert_string_equal(w.line.operand, "vault_1");
+	memory_done(&w.said);
+	read_line(&w, fewer);
+	assert_int_equal(w.done, CLI_DONE);
+	assert_null(w.line.operands[2]);
+	memory_done(&w.said);
+}
+
 static void after_two_dashes_a_word_is_no_option(void **state)
 {
 	char text[] = "tenant create -- --odd";
@@ -128,6 +152,8 @@ static void what_is_not_understood_is_said_with_the_nearest_word(void **state)
 		{ "vault list --user a --user b", "given too often" },
 		{ "user add", "--subject SUBJECT is missing" },
 		{ "vault show", "name the VAULT" },
+		{ "vault policy explain vault_1", "name the VAULT TOOL [ARGUMENTS]" },
+		{ "vault policy explain a b c d", "'d' is one word too many" },
 		{ "vault list --policy x", "the option '--policy' is not known" },
 	};
 
@@ -338,6 +364,7 @@ int main(void)
 		cmocka_unit_test(a_command_is_read_with_its_options_and_operand),
 		cmocka_unit_test(an_option_that_may_be_repeated_keeps_the_order),
 		cmocka_unit_test(one_name_means_what_the_command_says),
+		cmocka_unit_test(a_verb_may_be_two_words_and_take_several_operands),
 		cmocka_unit_test(after_two_dashes_a_word_is_no_option),
 		cmocka_unit_test(what_is_not_understood_is_said_with_the_nearest_word),
 		cmocka_unit_test(help_is_asked_for_in_any_place),

@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/api/reply.h"
@@ -10,29 +9,6 @@
 #include "core/flow/rewrap.h"
 
 enum { CHECKPOINT_MAX = 4096 };
-
-/* RFC 3339 in UTC, with or without a fraction. */
-static enum err read_time(struct bytes text, usec_t *ret)
-{
-	char s[40];
-	struct tm tm = { 0 };
-
-	TRY(bytes_str(text, s, sizeof s) == OK ? OK : ERR_MALFORMED);
-	const char *rest = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (rest == NULL)
-		return ERR_MALFORMED;
-	usec_t fraction = 0, unit = USEC_PER_S;
-	if (*rest == '.')
-		for (rest++; *rest >= '0' && *rest <= '9' && unit > 1; rest++) {
-			unit /= 10;
-			fraction += (usec_t)(*rest - '0') * unit;
-		}
-	const time_t t = timegm(&tm);
-	if (strcmp(rest, "Z") != 0 || t < 0)
-		return ERR_MALFORMED;
-	*ret = (usec_t)t * USEC_PER_S + fraction;
-	return OK;
-}
 
 static enum err read_id(const struct api_in *in, const char *name, const char *kind, struct id *ret)
 {

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "codec/yaml.h"
 
@@ -87,6 +88,28 @@ void reply_problem(struct flow *flow, struct call *call, enum err err, const cha
 	const unsigned status = (unsigned)err_row(err)->status;
 
 	problem_reply(flow, call, status, 0, problem_make(err, status, detail));
+}
+
+enum err read_time(struct bytes text, usec_t *ret)
+{
+	char s[40];
+	struct tm tm = { 0 };
+
+	TRY(bytes_str(text, s, sizeof s) == OK ? OK : ERR_MALFORMED);
+	const char *rest = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (rest == NULL)
+		return ERR_MALFORMED;
+	usec_t fraction = 0, unit = USEC_PER_S;
+	if (*rest == '.')
+		for (rest++; *rest >= '0' && *rest <= '9' && unit > 1; rest++) {
+			unit /= 10;
+			fraction += (usec_t)(*rest - '0') * unit;
+		}
+	const time_t t = timegm(&tm);
+	if (strcmp(rest, "Z") != 0 || t < 0)
+		return ERR_MALFORMED;
+	*ret = (usec_t)t * USEC_PER_S + fraction;
+	return OK;
 }
 
 enum err read_object(struct flow *flow, struct call *call, const char *const *names, size_t count,

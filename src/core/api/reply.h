@@ -41,6 +41,8 @@ enum err reply_complaint(struct call *call, enum err err, const struct complaint
  * ERR_MALFORMED, ERR_TOO_LARGE, ERR_UNKNOWN_FIELD (answered already) */
 must_check enum err read_object(struct flow *flow, struct call *call, const char *const *names,
 				size_t count, json_t **ret);
+/* RFC 3339 in UTC, with or without a fraction. ERR_MALFORMED */
+must_check enum err read_time(struct bytes text, usec_t *ret);
 /* limit and after of a list. ERR_MALFORMED */
 must_check enum err read_page(const struct api_in *in, const char *kind, struct page *ret);
 

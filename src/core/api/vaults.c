@@ -31,6 +31,8 @@ static json_t *vault_json(const struct flow *flow, const struct vault_row *row)
 	json_object_set_new(o, "state", json_string(state_name(flow, row)));
 	set_int(o, "policy_version", row->policy_version);
 	set_time(o, "expires", row->expires);
+	if (row->expires > flow->now)
+		set_int(o, "expires_in_s", (row->expires - flow->now) / USEC_PER_S);
 	set_time(o, "created", row->created);
 	snprintf(url, sizeof url, "%smcp/%s", flow->settings.issuer,
 		 id_print("vault", row->id, id));

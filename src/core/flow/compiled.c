@@ -57,18 +57,24 @@ static bool same(const uint8_t a[static SHA256_LEN], const uint8_t b[static SHA2
 	return memcmp(a, b, SHA256_LEN) == 0;
 }
 
+static enum err compile_new(struct bytes yaml, const struct policy_terms *terms,
+			    struct complaint *complaint, struct policy **ret)
+{
+	if (yaml.n > POLICY_MAX_BYTES) {
+		snprintf(complaint->text, sizeof complaint->text,
+			 "policy:1: the file is larger than %d KiB", POLICY_MAX_BYTES / 1024);
+		return ERR_TOO_LARGE;
+	}
+	return policy_compile(yaml, "policy", terms, complaint, ret);
+}
+
 static enum err compile(struct flow *flow, struct bytes yaml, const struct policy_terms *terms,
 			struct complaint *complaint, const struct policy **ret)
 {
 	uint8_t hash[SHA256_LEN];
 	struct policy *policy = NULL;
 
-	if (yaml.n > POLICY_MAX_BYTES) {
-		snprintf(complaint->text, sizeof complaint->text,
-			 "policy:1: the file is larger than %d KiB", POLICY_MAX_BYTES / 1024);
-		return ERR_TOO_LARGE;
-	}
-	TRY(policy_compile(yaml, "policy", terms, complaint, &policy));
+	TRY(compile_new(yaml, terms, complaint, &policy));
 	sha256_one(yaml, hash);
 	const size_t i = slot_of(hash);
 	policy_free(&flow->compiled->policies[i].policy);
@@ -119,6 +125,15 @@ enum err compiled_policy_text(struct flow *flow, struct id tenant, struct bytes 
 	const struct policy_terms terms = { .zones = flow->zones, .known = known, .ctx = &names };
 
 	return compile(flow, yaml, &terms, complaint, ret);
+}
+
+enum err compiled_policy_new(struct flow *flow, struct id tenant, struct bytes yaml,
+			     struct complaint *complaint, struct policy **ret)
+{
+	struct names names = { flow, tenant };
+	const struct policy_terms terms = { .zones = flow->zones, .known = known, .ctx = &names };
+
+	return compile_new(yaml, &terms, complaint, ret);
 }
 
 enum err compiled_policy(struct flow *flow, const struct vault_row *vault,

@@ -24,6 +24,9 @@ must_check enum err compiled_policy(struct flow *flow, const struct vault_row *v
  * is called "policy" in complaints. ERR_MALFORMED, ERR_TOO_LARGE (@complaint says where) */
 must_check enum err compiled_policy_text(struct flow *flow, struct id tenant, struct bytes yaml,
 					 struct complaint *complaint, const struct policy **ret);
+/* The same as an object of the caller's own. */
+must_check enum err compiled_policy_new(struct flow *flow, struct id tenant, struct bytes yaml,
+					struct complaint *complaint, struct policy **ret);
 /* The tenant's own file of that service, else the built-in one. ERR_NOT_FOUND. Borrowed likewise.
  */
 must_check enum err compiled_service(struct flow *flow, struct id tenant, struct bytes service,

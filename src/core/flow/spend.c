@@ -80,3 +80,10 @@ enum err spend_limits(struct flow *flow, struct permit *permit, const struct pol
 		permit->mend.retry_after_s = (over.again - flow->now + USEC_PER_S - 1) / USEC_PER_S;
 	return ERR_RATE_LIMITED;
 }
+
+enum err spend_spent(struct flow *flow, const struct vault_row *vault, const struct policy_use *use,
+		     const struct policy_limit *limit, uint64_t *ret)
+{
+	return store_spent(flow->store, vault->tenant, limit_id(vault, use, limit), limit->window,
+			   flow->now, ret);
+}

@@ -14,3 +14,7 @@
  * when to come back), ERR_BUDGET_SPENT (it will never fit), ERR_FORGED */
 must_check enum err spend_limits(struct flow *flow, struct permit *permit,
 				 const struct policy_use *use);
+/* What counts at present against one limit of policy_limits(). */
+must_check enum err spend_spent(struct flow *flow, const struct vault_row *vault,
+				const struct policy_use *use, const struct policy_limit *limit,
+				uint64_t *ret);

@@ -11,6 +11,7 @@ static bool network_ok(const struct policy *policy, const uint8_t *address,
 	    condition_networks_test(&policy->networks, address) == TRUTH_YES)
 		return true;
 	ret->line = policy->networks_line;
+	ret->unsure = address == NULL;
 	ret->rule = str("networks");
 	ret->reason = address == NULL
 			      ? "The agent's address is not known, and the policy names networks."
@@ -28,6 +29,7 @@ static void decide_raw(const struct service_rules *service, enum policy_class cl
 		ret->reason = "A request that matches no tool is not permitted.";
 		return;
 	case PROXY_READ:
+		ret->unsure = class == POLICY_CLASS_UNKNOWN;
 		ret->effect = class == POLICY_READ ? POLICY_ALLOW : POLICY_BLOCK;
 		ret->reason = class == POLICY_READ
 				      ? "Requests that match no tool are permitted where they read."
@@ -156,9 +158,13 @@ enum err policy_decide_exchange(const struct policy *policy, const struct policy
 	*ret = (struct policy_decision){ .effect = POLICY_BLOCK };
 	if (service == NULL)
 		return say(ret, ERR_INVALID_TARGET, 0, "The policy does not name this service.");
-	if (!network_ok(policy, facts->address, &verdict))
+	if (!network_ok(policy, facts->address, &verdict)) {
+		ret->unsure = verdict.unsure;
 		return say(ret, ERR_DENIED, verdict.line, verdict.reason);
+	}
 	rule_decide(&service->exchange.rule, &use, &verdict);
+	ret->when_line = verdict.when_line;
+	ret->unsure = verdict.unsure;
 	if (verdict.effect != POLICY_ALLOW)
 		return say(ret, ERR_DENIED, verdict.line, verdict.reason);
 	return decide_scopes(&service->exchange, facts, ret);

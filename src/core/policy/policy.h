@@ -65,7 +65,7 @@ usec_t policy_expires(const struct policy *policy, usec_t now);
 enum policy_effect { POLICY_ALLOW = 1, POLICY_APPROVE, POLICY_STEP_UP, POLICY_BLOCK };
 const char *policy_effect_name(enum policy_effect effect);
 
-enum policy_class { POLICY_READ = 1, POLICY_WRITE, POLICY_DESTRUCTIVE };
+enum policy_class { POLICY_CLASS_UNKNOWN, POLICY_READ, POLICY_WRITE, POLICY_DESTRUCTIVE };
 enum policy_context { POLICY_CONTEXT_UNKNOWN, POLICY_PUBLIC, POLICY_PRIVATE };
 
 struct policy_resource {
@@ -74,7 +74,7 @@ struct policy_resource {
 
 struct policy_use {
 	struct bytes service, tool; /* tool empty: a raw request that matches none */
-	enum policy_class class;    /* of a raw request; what is not understood is a write */
+	enum policy_class class;    /* of a raw request; unknown is taken for a write */
 	const struct doc *args;	    /* NULL: not known */
 	struct policy_resource resources[POLICY_RESOURCES_MAX];
 	size_t resources_n;
@@ -133,6 +133,8 @@ struct policy_decision {
 	enum policy_effect effect;
 	const char *reason;		    /* one sentence, static */
 	unsigned line;			    /* of the rule that decided; 0: no rule is the reason */
+	unsigned when_line;		    /* as in policy_verdict */
+	bool unsure;			    /* likewise */
 	char scopes[SCOPES_MAX_BYTES + 1];  /* asked and permitted and granted, sorted */
 	char missing[SCOPES_MAX_BYTES + 1]; /* with ERR_INSUFFICIENT_SCOPE: asked and permitted */
 };

@@ -121,6 +121,10 @@ must_check enum err store_vault_list(struct store *store, struct id tenant, stru
 must_check enum err store_policy_put(struct store *store, const struct policy_row *row);
 must_check enum err store_policy_get(struct store *store, struct id tenant, struct id vault,
 				     uint64_t version, struct policy_row *ret);
+typedef enum err (*store_policy_fn)(void *ctx, const struct policy_row *row);
+/* The newest versions of a vault's policy, at most 100, newest first. */
+must_check enum err store_policy_list(struct store *store, struct id tenant, struct id vault,
+				      store_policy_fn fn, void *ctx);
 /* The hash alone, MAC checked: enough where the compiled policy is at hand. */
 must_check enum err store_policy_hash(struct store *store, struct id tenant, struct id vault,
 				      uint64_t version, uint8_t ret[static 32]);

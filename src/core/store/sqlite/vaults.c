@@ -54,6 +54,19 @@ enum err store_policy_get(struct store *store, struct id tenant, struct id vault
 	return row_find(store, STATEMENT_policy_get, &table_policy, args, ret, NULL);
 }
 
+enum err store_policy_list(struct store *store, struct id tenant, struct id vault,
+			   store_policy_fn fn, void *ctx)
+{
+	enum { VERSIONS_MAX = 100 };
+	const struct arg args[] = { arg_id(&tenant), arg_id(&vault), { ARG_END } };
+	struct row_item *item;
+
+	TRY(row_list(store, STATEMENT_policy_list, &table_policy, args, VERSIONS_MAX, &item));
+	for (; item != NULL; item = item->next)
+		TRY(fn(ctx, item->row));
+	return OK;
+}
+
 enum err store_policy_hash(struct store *store, struct id tenant, struct id vault, uint64_t version,
 			   uint8_t ret[static 32])
 {
