@@ -65,6 +65,15 @@ for (const [name, document] of Object.entries(documents).filter(([, each]) => ea
 		}
 	});
 
+test('every argument of a tool goes somewhere', () => {
+	for (const service of all)
+		for (const tool of service.tools) {
+			const text = JSON.stringify(tool.request);
+			for (const name of Object.keys(tool.input.properties))
+				assert.match(text, new RegExp(`\\{([+!]|@now\\+)?${name}\\}`), `${service.id} ${tool.name} has no use for '${name}'`);
+		}
+});
+
 test('every file of the catalogue is built in', () => {
 	const list = readFileSync(here('../../src/core/catalog/meson.build'), 'utf8');
 	const names = /catalog_names = \[([^\]]*)\]/.exec(list)[1].match(/[a-z0-9-]+/g);

@@ -48,10 +48,8 @@ static bool take_text(struct unify *unify, struct bytes name, struct bytes text)
 static bool same_value(const struct unify *unify, const struct unify_capture *a,
 		       const struct unify_capture *b)
 {
-	if (a->node == DOC_NONE && b->node == DOC_NONE)
+	if ((a->node == DOC_NONE) == (b->node == DOC_NONE))
 		return bytes_eq(a->text, b->text);
-	if (a->node != DOC_NONE && b->node != DOC_NONE)
-		return false;
 	const struct unify_capture *text = a->node == DOC_NONE ? a : b;
 	const struct unify_capture *value = a->node == DOC_NONE ? b : a;
 	return doc_is(unify->body, value->node, text->text) ||
