@@ -242,7 +242,7 @@ enum err unify_body(struct unify *unify, const struct service_step *step, enum u
 	} else if (step->send == SERVICE_SEND_TEXT) {
 		fits = raw_type_is(raw, "text/plain") && raw->content_encoding.p == NULL &&
 		       unify_text(unify, step->body->text, raw->body) == UNIFY_EXACT;
-	} else if (step->send == SERVICE_SEND_FORM) {
+	} else if (step->send == SERVICE_SEND_FORM && raw->body.n > 0) {
 		fits = is_form(unify, step->body);
 	} else if (unify->body != NULL) {
 		TRY(fit_value(unify, step->body, 0, &fits));
