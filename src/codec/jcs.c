@@ -7,7 +7,7 @@
 
 #include "codec/doc_text.h"
 
-enum { NUMBER_MAX_BYTES = 400, DIGITS_MAX = 17, FEW_MEMBERS = 32 };
+enum { NUMBER_MAX_BYTES = 400, DIGITS_MAX = 17, TEXT_MAX = DIGITS_MAX + 16, FEW_MEMBERS = 32 };
 
 struct printer {
 	const struct doc *doc;
@@ -80,19 +80,59 @@ static void put_string(const struct printer *p, uint32_t node)
 	dynbuf_u8(p->out, '"');
 }
 
-/* The digits of @value without the point, as few as lead back to it, and the power of ten of the
- * first one. @value is above zero. */
-static int shortest_digits(double value, char digits[static DIGITS_MAX + 1])
+static bool leads_back(const char *text, double value)
 {
-	char text[DIGITS_MAX + 16];
+	const double back = strtod(text, NULL);
+
+	return back >= value && back <= value;
+}
+
+/* Adds one to the last digit of "d.ddde…"; false where that would make another digit. */
+static bool round_up(char *text)
+{
+	char *last = strchr(text, 'e') - 1;
+
+	while (last > text && (*last == '9' || *last == '.')) {
+		if (*last == '9')
+			*last = '0';
+		last--;
+	}
+	if (*last == '9')
+		return false;
+	++*last;
+	return true;
+}
+
+/* As few digits as lead back to @value. Above a power of two doubles lie further apart than below:
+ * there a number that is not the nearest of its length may be the only one. */
+static void shortest_text(double value, char text[static TEXT_MAX])
+{
+	char above[TEXT_MAX];
+	int exponent;
+	const double half = frexp(value, &exponent);
+	const bool edge = half <= 0.5;
 
 	for (int n = 0; n < DIGITS_MAX; n++) {
-		snprintf(text, sizeof text, "%.*e", n, value);
-		if (strtod(text, NULL) >= value && strtod(text, NULL) <= value)
-			break;
+		snprintf(text, TEXT_MAX, "%.*e", n, value);
+		if (leads_back(text, value))
+			return;
+		memcpy(above, text, TEXT_MAX);
+		if (edge && round_up(above) && leads_back(above, value)) {
+			memcpy(text, above, TEXT_MAX);
+			return;
+		}
 	}
-	char *mark = strchr(text, 'e');
+}
+
+/* The digits of @value without the point, and the power of ten of the first one. @value is above
+ * zero. */
+static int shortest_digits(double value, char digits[static DIGITS_MAX + 1])
+{
+	char text[TEXT_MAX];
 	size_t n = 0;
+
+	shortest_text(value, text);
+	char *mark = strchr(text, 'e');
 	for (const char *p = text; p < mark; p++)
 		if (*p != '.')
 			digits[n++] = *p;
