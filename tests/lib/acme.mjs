@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 
 import { connect } from './consent.mjs';
 import { startDaemon } from './daemon.mjs';
-import { atEnd } from './process.mjs';
+import { atEnd, waitFor } from './process.mjs';
 import { notesFile, startSandbox } from './sandbox.mjs';
 
 /** An API that answers what @p answer says, and remembers each request whole. */
@@ -121,5 +121,11 @@ function callsOf(stage) {
     approve: (id, body) => daemon.raw('POST', `/approvals/${id}/approve`, body).then(json),
     deny: (id, body) => daemon.raw('POST', `/approvals/${id}/deny`, body).then(json),
     show: (id) => daemon.api('GET', `/approvals/${id}`),
+    newVault: (policy = acmePolicy, more = {}) =>
+      daemon.api('POST', '/vaults', { user: stage.user, name: 'Another', policy, ...more }),
+    settled: (id) => waitFor(async () => {
+      const shown = await daemon.api('GET', `/approvals/${id}`);
+      return (shown.state !== 'pending' && shown.state !== 'approved' && shown.outcome !== 'open') && shown;
+    }, { what: 'the outcome' }),
   };
 }

@@ -149,8 +149,9 @@ static void refused(struct toolsay *say, const struct ipc_courier_answer *reply,
 	enum err err;
 	const char *says = advice(reply->status, &err);
 
-	/* A failing server may have done what it was asked for. */
-	fail(say, writes && reply->status >= 500 ? APPROVAL_UNKNOWN : APPROVAL_FAILED, err);
+	/* A failing server may have done what it was asked for; See Other says that it has. */
+	const bool unknown = writes && (reply->status >= 500 || reply->status == 303);
+	fail(say, unknown ? APPROVAL_UNKNOWN : APPROVAL_FAILED, err);
 	dynbuf_printf(&say->text, "The provider answered %u. %s", reply->status, says);
 	if (say->outcome == APPROVAL_UNKNOWN)
 		dynbuf_str(&say->text, " Whether anything was carried out is not known.");
