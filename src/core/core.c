@@ -11,6 +11,7 @@
 #include "core/flow/chores.h"
 #include "core/flow/flow.h"
 #include "core/flow/refresh.h"
+#include "core/flow/scrub.h"
 #include "core/flow/toolcall.h"
 #include "core/follower.h"
 #include "core/timezones.h"
@@ -128,6 +129,8 @@ static void batch_end(void *ctx)
 	}
 	send_staged(core);
 	call_sweep(&core->flow);
+	if (core->flow.suspected)
+		core_stop(core, EXIT_UNCERTAIN);
 	if (core->follower != NULL)
 		follower_size(core->follower, core->flow.keeper.log_size);
 }
@@ -139,19 +142,22 @@ static enum err check_rollback(struct core *core)
 {
 	struct flow *flow = &core->flow;
 	const struct ipc_rollback_suspected message = {};
-	uint64_t changes, generation, log_size;
+	uint64_t changes, generation, log_size, suspect;
 
 	TRY(flow_meta(flow, "changes", &changes));
 	TRY(flow_meta(flow, "log_size", &log_size));
 	TRY(flow_meta(flow, "generation", &generation));
+	TRY(flow_meta(flow, SCRUB_MARK, &suspect));
 	/* A database of another generation is as suspect as one with fewer changes. */
 	const bool log_older = log_size > flow->keeper.log_size;
-	const bool suspected = changes < flow->keeper.log_change || log_older ||
+	const bool suspected = suspect != 0 || changes < flow->keeper.log_change || log_older ||
 			       (generation != 0 && generation != flow->generation);
 	if (suspected && flow->keeper.accepted == 0) {
 		FRAME_PUT(&flow->staged[PEER_KEEPER], 0, rollback_suspected, &message);
 		return ERR_ROLLBACK;
 	}
+	if (suspect != 0)
+		TRY(store_meta_put(flow->store, SCRUB_MARK, 0));
 	if (log_older)
 		TRY(store_meta_put(flow->store, "log_size", flow->keeper.log_size));
 	if (changes < flow->keeper.log_change)

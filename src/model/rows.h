@@ -20,6 +20,13 @@ enum {
 	SCOPES_MAX_BYTES = 1024,
 };
 
+/* One state of one row that has a revision. */
+struct row_version {
+	struct id id;
+	uint64_t rev;
+	uint8_t digest[32]; /* the row's MAC; zero: of no row */
+};
+
 struct tenant_row {
 	struct id id;
 	struct bytes name;

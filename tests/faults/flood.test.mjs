@@ -1,24 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who guesses, and who is refused in a loop: the log does not fill, and the others are served.
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
 import { describe, test } from 'node:test';
 
-import { accessTokenType, exchangeGrant, makeVault } from '../lib/daemon.mjs';
+import { accessTokenType, exchangeGrant, makeVault, postFrom } from '../lib/daemon.mjs';
 import { stage } from '../lib/stage.mjs';
-
-/** POST of a form from an address of this machine. */
-const from = (localAddress, url, form, headers = {}) => new Promise((done, failed) => {
-  const out = request(url, {
-    method: 'POST', localAddress, headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
-  }, (answer) => {
-    let text = '';
-    answer.on('data', (bytes) => { text += bytes; });
-    answer.on('end', () => done({ status: answer.statusCode, headers: answer.headers, body: JSON.parse(text) }));
-  });
-  out.on('error', failed);
-  out.end(new URLSearchParams(form).toString());
-});
 
 async function inTurns(count, at, ask) {
   const statuses = {};
@@ -42,7 +28,7 @@ describe('floods', () => {
     const form = {
       grant_type: exchangeGrant, subject_token: vault.token, subject_token_type: accessTokenType, audience: 'notes',
     };
-    const guess = (id, address) => from(address, url, form, basic(id, `vk_client_${Math.random()}`));
+    const guess = (id, address) => postFrom(address, url, form, basic(id, `vk_client_${Math.random()}`));
     const known = await inTurns(1000, 20, () => guess(agent.client_id, '127.0.0.1'));
     const unknown = await inTurns(1000, 20, () => guess('nobody', '127.0.0.1'));
     assert.ok(known[401] >= 30 && known[401] < 60, JSON.stringify(known));
@@ -52,7 +38,7 @@ describe('floods', () => {
     assert.equal(late.status, 429);
     assert.ok(Number(late.headers['retry-after']) >= 1, JSON.stringify(late.headers));
     assert.equal(late.body.access_token, undefined);
-    const right = await from('127.0.0.2', url, form, basic(agent.client_id, agent.client_secret));
+    const right = await postFrom('127.0.0.2', url, form, basic(agent.client_id, agent.client_secret));
     assert.equal(right.status, 200, JSON.stringify(right.body));
   });
 

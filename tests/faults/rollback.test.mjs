@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
 import { startDaemon } from '../lib/daemon.mjs';
-import { Program, binary, folder, waitFor } from '../lib/process.mjs';
+import { Program, binary, folder, run, sleep, waitFor } from '../lib/process.mjs';
+import { stage } from '../lib/stage.mjs';
 
 const keep = (daemon, what, as) => cpSync(join(daemon.data, what), join(daemon.dir, as), { recursive: true });
 
@@ -94,5 +95,32 @@ describe('what was put back', { concurrency: 2 }, () => {
     const refused = new Program(binary, daemon.args, { env: daemon.env, cwd: daemon.dir });
     assert.notEqual((await refused.ended).code, 0);
     assert.match(refused.err, /log\.witness_path .* cannot be opened/);
+  });
+
+  test('I4 a single old row put back with its own MAC is noticed by the scrub, and nothing more is lent', async (t) => {
+    const s = await stage(t, {});
+    const { daemon } = s;
+    const db = join(daemon.data, 'state', 'state.db');
+    const column = 'hex(id)';
+    const [{ id }] = await daemon.list(`/connections?user=${s.user}`);
+    const sqlite = async (sql) => (await run('sqlite3', [db, sql])).out.trim();
+    await daemon.stop();
+    const names = (await sqlite('SELECT group_concat(name) FROM pragma_table_info(\'connections\')'));
+    await sqlite(`CREATE TABLE kept AS SELECT * FROM connections`);
+    await daemon.start();
+    await daemon.api('POST', `/connections/${id}/pause`);
+    assert.equal((await s.ask()).body.error, 'access_paused');
+    await daemon.settledEvents();
+    await daemon.stop();
+    assert.equal(await sqlite(`SELECT count(DISTINCT ${column}) FROM kept`), '1');
+    await sqlite(`DELETE FROM connections; INSERT INTO connections(${names}) SELECT ${names} FROM kept; DROP TABLE kept`);
+    daemon.program = new Program(binary, daemon.args, { env: daemon.env, cwd: daemon.dir });
+    await waitFor(async () => /roll/.test((await daemon.cli(['key', 'status'], { fails: true })).out), { what: 'the suspicion' });
+    assert.notEqual((await s.ask()).status, 200);
+    assert.match(daemon.program.err, /older than the log says/);
+    await daemon.cli(['key', 'accept-rollback', '--yes']);
+    await daemon.ready();
+    await sleep(4000); // long enough for the next look at all rows
+    assert.equal((await s.ask()).status, 200, 'accepted is accepted');
   });
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A Valetkey daemon in a temporary folder, its API, its command line, its children.
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 
 import { Program, atEnd, binary, folder, freePort, run, waitFor } from './process.mjs';
@@ -206,3 +207,16 @@ export function policy(name, services) {
     `  ${id}:\n    exchange: {effect: allow${scopes ? `, scopes: [${scopes.join(', ')}]` : ''}}\n    default: block\n`));
   return `name: ${name}\nservices:\n${rows.join('')}`;
 }
+
+/** POST of a form from an address of this machine. */
+export const postFrom = (localAddress, url, form, headers = {}) => new Promise((done, failed) => {
+  const out = request(url, {
+    method: 'POST', localAddress, headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+  }, (answer) => {
+    let text = '';
+    answer.on('data', (bytes) => { text += bytes; });
+    answer.on('end', () => done({ status: answer.statusCode, headers: answer.headers, body: JSON.parse(text) }));
+  });
+  out.on('error', failed);
+  out.end(new URLSearchParams(form).toString());
+});

@@ -12,6 +12,7 @@
 #include "core/flow/intents.h"
 #include "core/flow/refresh.h"
 #include "core/flow/rewrap.h"
+#include "core/flow/scrub.h"
 #include "core/flow/toolcall.h"
 
 enum { OUTBOX_EVERY_S = 5, REVOKE_EVERY_S = 5, KEEP_ALIVE_EVERY_S = 60, COUNTERS_EVERY_S = 60 };
@@ -66,6 +67,8 @@ void chores_tick(struct flow *flow)
 					   flow);
 	if (err == OK)
 		err = intents_close(flow);
+	if (err == OK)
+		err = scrub_some(flow);
 	if (err == OK && every(flow, COUNTERS_EVERY_S))
 		err = store_spent_sweep(flow->store, flow->now);
 	if (err == OK)

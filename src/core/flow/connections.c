@@ -563,7 +563,6 @@ static enum err state_event(struct flow *flow, struct call *call, const struct c
 	record.user = row->user;
 	record.connection = row->id;
 	record.service = row->service;
-	record.revision = row->rev;
 	return flow_event(flow, call, &record);
 }
 

@@ -223,8 +223,30 @@ enum err flow_meta(struct flow *flow, const char *name, uint64_t *ret)
 	return err == ERR_NOT_FOUND ? OK : err;
 }
 
+/* Which state of which row the record is about, for the scrub: of the row that was written last, if
+ * it is the most particular one that the record names. */
+static void note_version(struct flow *flow, struct ipc_record *record)
+{
+	const struct id named[] = { record->object, record->connection, record->vault,
+				    record->agent, record->user };
+	struct row_version version;
+	size_t i = 0;
+
+	if (!store_written(flow->store, &version))
+		return;
+	while (i + 1 < ARRAY_LEN(named) && id_none(named[i]))
+		i++;
+	if (id_none(named[i]))
+		record->object = version.id;
+	else if (!id_eq(named[i], version.id))
+		return;
+	record->revision = version.rev;
+	memcpy(record->digest, version.digest, sizeof record->digest);
+}
+
 enum err flow_event(struct flow *flow, struct call *call, struct ipc_record *record)
 {
+	note_version(flow, record);
 	/* Counted in the transaction that it belongs to: a database that was put back has counted
 	 * less than the log knows of. */
 	TRY(flow_meta(flow, "changes", &record->change));

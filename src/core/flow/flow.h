@@ -82,6 +82,9 @@ struct flow {
 	struct rewrap *rewrap;	  /* the sweep under way, or NULL */
 	struct call *batch_calls; /* calls that came with this batch */
 	uint64_t next_op;
+	struct id scrubbed;	  /* the row that was held against the log last */
+	bool suspected;		  /* rows were put back: core is to start again */
+	uint64_t scrub_from;	  /* records that the projection must hold before that */
 	bool intents_closed;	  /* those of before this start */
 	struct throttle throttle; /* bad secrets and refusals */
 	usec_t strangers_since;	  /* boot clock: the second that strangers_noted is counted in */

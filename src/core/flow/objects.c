@@ -133,7 +133,6 @@ static enum err agent_event(struct flow *flow, struct call *call, const struct a
 
 	flow_record(flow, call, kind, OUTCOME_OK, &record);
 	record.agent = row->id;
-	record.revision = row->rev;
 	return flow_event(flow, call, &record);
 }
 
@@ -197,7 +196,6 @@ static enum err service_event(struct flow *flow, struct call *call, struct bytes
 
 	flow_record(flow, call, kind, OUTCOME_OK, &record);
 	record.service = service;
-	record.revision = rev;
 	return flow_event(flow, call, &record);
 }
 

@@ -16,7 +16,6 @@ static enum err vault_event(struct flow *flow, struct call *call, const struct v
 	record.user = row->user;
 	record.vault = row->id;
 	record.agent = row->agent;
-	record.revision = row->rev;
 	record.policy = row->policy_version;
 	return flow_event(flow, call, &record);
 }

@@ -44,6 +44,12 @@ typedef enum err (*events_line_fn)(void *ctx, const struct event_row *row, struc
  * and for a tenant those of none, do not match. */
 must_check enum err events_search(struct events *events, const struct event_filter *filter,
 				  events_line_fn fn, void *ctx);
+/* What the log says of the newest state of rows that have a revision, those with ids above @after
+ * in order, at most @limit. */
+typedef enum err (*events_head_fn)(void *ctx, const struct row_version *head);
+must_check enum err events_heads(struct events *events, struct id after, unsigned limit,
+				 events_head_fn fn, void *ctx);
+
 /* An intent without an outcome; service borrows. */
 struct event_intent {
 	struct id event, tenant, user, connection, vault, agent;

@@ -309,6 +309,11 @@ must_check enum err store_totp_get(struct store *store, struct id tenant, struct
 /* Where rev still fits. ERR_CONFLICT */
 must_check enum err store_totp_update(struct store *store, struct totp_row *row);
 
+/* The last such row that was written since the last call or savepoint; false where none was. */
+bool store_written(struct store *store, struct row_version *ret);
+/* As the row stands, whatever its table. ERR_NOT_FOUND */
+must_check enum err store_version_get(struct store *store, struct id id, struct row_version *ret);
+
 /* The outbox: events committed with their change and not yet known to be in the log. */
 must_check enum err store_outbox_put(struct store *store, struct id event, struct bytes record);
 must_check enum err store_outbox_del(struct store *store, struct id event);

@@ -54,8 +54,9 @@ static void put_line(struct logged *l, unsigned seq, struct dynbuf *out)
 	put_id(out, "user", "user", l->users[seq % USERS]);
 	put_id(out, "vault", "vault", l->vaults[seq % VAULTS]);
 	dynbuf_printf(out,
-		      ",\"actor\":\"none\",\"service\":\"%s\",\"bytes\":12,\"digest\":\"00ff\"}\n",
-		      seq % 2 == 0 ? "github" : "slack");
+		      ",\"actor\":\"none\",\"service\":\"%s\",\"bytes\":12,\"revision\":%u,"
+		      "\"digest\":\"%064x\"}\n",
+		      seq % 2 == 0 ? "github" : "slack", seq, seq);
 }
 
 static void write_segment(struct logged *l, unsigned first, unsigned end)
@@ -243,6 +244,31 @@ static void it_knows_the_ids_of_records_and_the_open_intents(void **state)
 	assert_true(id_eq(open.tenant, l->tenants[0]) || id_eq(open.tenant, l->tenants[1]));
 }
 
+static enum err newest_of_a_vault(void *ctx, const struct row_version *head)
+{
+	struct logged *l = ctx;
+
+	for (unsigned i = 0; i < VAULTS; i++)
+		if (id_eq(head->id, l->vaults[i])) {
+			assert_int_equal(head->rev % VAULTS, i);
+			assert_in_range(head->rev, 501 - VAULTS, 500);
+			assert_int_equal(head->digest[31], head->rev & 0xff);
+			dynbuf_u8(&l->seen, '.');
+		}
+	return OK;
+}
+
+static void it_knows_the_newest_logged_state_of_each_row(void **state)
+{
+	struct logged *l = *state;
+
+	follow_all(l, 501);
+	must(events_heads(l->events, (struct id){ { 0 } }, 500, newest_of_a_vault, l));
+	assert_int_equal(l->seen.n, VAULTS);
+	must(events_heads(l->events, l->vaults[VAULTS - 1], 0, newest_of_a_vault, l));
+	assert_int_equal(l->seen.n, VAULTS);
+}
+
 static void a_pruned_segment_leaves_empty_lines(void **state)
 {
 	struct logged *l = *state;
@@ -340,6 +366,8 @@ int main(void)
 						close_log),
 		cmocka_unit_test_setup_teardown(it_takes_only_whole_durable_lines, open_log,
 						close_log),
+		cmocka_unit_test_setup_teardown(it_knows_the_newest_logged_state_of_each_row,
+						open_log, close_log),
 		cmocka_unit_test_setup_teardown(it_knows_the_ids_of_records_and_the_open_intents,
 						open_log, close_log),
 		cmocka_unit_test_setup_teardown(a_pruned_segment_leaves_empty_lines, open_log,

@@ -98,6 +98,29 @@ static enum err note_intent(struct events *events, const struct line *line)
 	return OK;
 }
 
+/* The row that revision and digest are of is the most particular one that the record names. */
+static enum err note_head(struct events *events, const struct line *line)
+{
+	const struct id *const named[] = { &line->object, &line->connection, &line->vault,
+					   &line->agent, &line->user };
+	sqlite3_stmt *const put = events->db.statements[PROJECTION_HEAD_PUT];
+	size_t i = 0;
+
+	/* From here on the rows are what an operator has put back, and accepted. */
+	if (line->kind == EVENT_rollback_accept || line->kind == EVENT_restore)
+		return run(events, PROJECTION_HEAD_NONE);
+	if (!line->has_digest)
+		return OK;
+	while (i < ARRAY_LEN(named) && id_none(*named[i]))
+		i++;
+	if (i == ARRAY_LEN(named))
+		return OK;
+	sqlite3_bind_blob(put, 1, named[i]->b, ID_LEN, SQLITE_STATIC);
+	sqlite3_bind_int64(put, 2, (sqlite3_int64)line->revision);
+	sqlite3_bind_blob(put, 3, line->digest, sizeof line->digest, SQLITE_STATIC);
+	return run(events, PROJECTION_HEAD_PUT);
+}
+
 static enum err follow_line(struct follow *follow, struct bytes text)
 {
 	struct line line;
@@ -112,6 +135,7 @@ static enum err follow_line(struct follow *follow, struct bytes text)
 	bind(follow->events, PROJECTION_EVENT_PUT, row, ARRAY_LEN(row));
 	TRY(run(follow->events, PROJECTION_EVENT_PUT));
 	TRY(note_intent(follow->events, &line));
+	TRY(note_head(follow->events, &line));
 	note_line(follow, &line);
 	follow->at.next++;
 	follow->at.offset += text.n + 1;
@@ -244,7 +268,7 @@ static enum err check_position(struct events *events, struct position *at, uint6
 		return OK;
 	log_warn("the projection holds what the log does not and is built again");
 	TRY(db_exec(events->db.handle, "DELETE FROM events; DELETE FROM postings;"
-				       "DELETE FROM intents;"));
+				       "DELETE FROM intents; DELETE FROM heads;"));
 	*at = (struct position){ 0 };
 	return OK;
 }

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "codec/base64.h"
 #include "model/event.h"
 
 typedef enum err (*take_fn)(struct bytes text, const char *kind, void *to);
@@ -35,6 +36,16 @@ static enum err take_service(struct bytes text, const char *kind, void *to)
 	(void)kind;
 	*(struct bytes *)to = text;
 	return OK;
+}
+
+static enum err take_digest(struct bytes text, const char *kind, void *to)
+{
+	(void)kind;
+	struct line *const line =
+		(struct line *)(void *)((char *)to - offsetof(struct line, digest));
+
+	line->has_digest = true;
+	return hex_parse(text, to, sizeof line->digest);
 }
 
 /* Days since 1970 of a date of the proleptic Gregorian calendar, counted in years from March. */
@@ -95,7 +106,10 @@ static const struct {
 	{ "connection", true, take_id, "conn", offsetof(struct line, connection) },
 	{ "vault", true, take_id, "vault", offsetof(struct line, vault) },
 	{ "agent", true, take_id, "agent", offsetof(struct line, agent) },
+	{ "object", true, take_id, "obj", offsetof(struct line, object) },
 	{ "service", true, take_service, NULL, offsetof(struct line, service) },
+	{ "revision", false, take_seq, NULL, offsetof(struct line, revision) },
+	{ "digest", true, take_digest, NULL, offsetof(struct line, digest) },
 };
 
 enum { MEMBERS_NEEDED = 5 }; /* seq to outcome are in every line */

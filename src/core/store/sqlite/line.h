@@ -14,9 +14,12 @@ enum { LINE_MAX_BYTES = 16 * 1024 };
 struct line {
 	uint64_t seq;
 	usec_t time;
-	struct id event, ref, tenant, user, connection, vault, agent;
+	struct id event, ref, tenant, user, connection, vault, agent, object;
 	struct bytes service; /* borrowed from the text */
 	uint8_t kind, outcome;
+	uint64_t revision;
+	bool has_digest;
+	uint8_t digest[32];
 };
 
 /* @text without its newline. ERR_MALFORMED */

@@ -28,6 +28,14 @@ static const char *const migrations[] = {
 	") STRICT;"
 	"INSERT INTO position VALUES(1, 0, 0, 0);"
 	"PRAGMA user_version = 1;",
+	"CREATE TABLE heads("
+	" object BLOB NOT NULL PRIMARY KEY, revision INTEGER NOT NULL, digest BLOB NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"DELETE FROM events;"
+	"DELETE FROM postings;"
+	"DELETE FROM intents;"
+	"UPDATE position SET next = 0, segment = 0, offset = 0;"
+	"PRAGMA user_version = 2;",
 };
 
 static const char *const statements[] = {
@@ -49,6 +57,12 @@ static const char *const statements[] = {
 			  " ORDER BY seq LIMIT 1",
 	[PROJECTION_DOWN] = "SELECT seq FROM postings WHERE key = ?1 AND seq <= ?2"
 			    " ORDER BY seq DESC LIMIT 1",
+	[PROJECTION_HEAD_PUT] = "INSERT INTO heads(object, revision, digest) VALUES(?1, ?2, ?3)"
+				" ON CONFLICT(object) DO UPDATE SET revision = ?2, digest = ?3"
+				" WHERE revision < ?2",
+	[PROJECTION_HEAD_NONE] = "DELETE FROM heads",
+	[PROJECTION_HEAD_NEXT] = "SELECT object, revision, digest FROM heads WHERE object > ?1"
+				 " ORDER BY object LIMIT 1",
 };
 
 const struct db_settings projection_settings = {

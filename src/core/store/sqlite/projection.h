@@ -10,6 +10,7 @@
  *             values may share a key: each line is read and compared before
  *             it is answered. An event's own id is in here too.
  *   intents   intents that no later record has closed
+ *   heads     the newest logged (revision, digest) of each row that has them
  *   position  the first seq that is not in here, and where its line will stand
  */
 
@@ -46,6 +47,9 @@ enum projection_statement {
 	PROJECTION_EVENT_FROM,
 	PROJECTION_UP,
 	PROJECTION_DOWN,
+	PROJECTION_HEAD_PUT,
+	PROJECTION_HEAD_NONE,
+	PROJECTION_HEAD_NEXT,
 };
 
 extern const struct db_settings projection_settings;

@@ -232,6 +232,15 @@ static enum err bind_cell(struct store *store, sqlite3_stmt *statement, int i,
 	return db_err(bind_blob(statement, i, cell));
 }
 
+static struct id row_id(const struct table *table, const uint8_t *row)
+{
+	struct id id = { { 0 } };
+
+	if (table->id >= 0)
+		memcpy(id.b, row + table->id, ID_LEN);
+	return id;
+}
+
 static enum err bind_row(struct store *store, sqlite3_stmt *statement, const struct table *table,
 			 const uint8_t *row, const struct hidden *hidden)
 {
@@ -251,6 +260,11 @@ static enum err bind_row(struct store *store, sqlite3_stmt *statement, const str
 		}
 	}
 	TRY(message_end(store, cell));
+	if (table->rev >= 0) {
+		store->written.id = row_id(table, row);
+		store->written.rev = number_get(row + table->rev, sizeof(uint64_t));
+		memcpy(store->written.digest, cell + 4, MAC_LEN);
+	}
 	return db_err(sqlite3_bind_blob(statement, i, cell, sizeof cell, SQLITE_TRANSIENT));
 }
 
@@ -401,15 +415,6 @@ enum err row_find(struct store *store, enum statement which, const struct table 
 	if (err != OK)
 		memset(ret_row, 0, table->size);
 	return err;
-}
-
-static struct id row_id(const struct table *table, const uint8_t *row)
-{
-	struct id id = { { 0 } };
-
-	if (table->id >= 0)
-		memcpy(id.b, row + table->id, ID_LEN);
-	return id;
 }
 
 static enum err list_one(struct store *store, sqlite3_stmt *statement, const struct table *table,

@@ -90,6 +90,7 @@ struct store {
 	uint64_t generation;
 	struct arena arena;
 	struct dynbuf scratch;
+	struct row_version written; /* see store_written() */
 	bool in_batch;
 	enum err failed; /* the batch came to an end by itself; or FAULT_SYNC, for good */
 	int wal_pages;	 /* in the write-ahead log since the last checkpoint */

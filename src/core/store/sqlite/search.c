@@ -232,3 +232,27 @@ enum err events_open_intents(struct events *events, events_intent_fn fn, void *c
 		TRY(fn(ctx, &intent));
 	}
 }
+
+enum err events_heads(struct events *events, struct id after, unsigned limit, events_head_fn fn,
+		      void *ctx)
+{
+	sqlite3_stmt *const next = events->db.statements[PROJECTION_HEAD_NEXT];
+	struct row_version head = { .id = after };
+
+	for (; limit > 0; limit--) {
+		sqlite3_bind_blob(next, 1, head.id.b, ID_LEN, SQLITE_STATIC);
+		const int code = sqlite3_step(next);
+		const bool whole = code == SQLITE_ROW && sqlite3_column_bytes(next, 0) == ID_LEN &&
+				   sqlite3_column_bytes(next, 2) == (int)sizeof head.digest;
+		if (whole) {
+			memcpy(head.id.b, sqlite3_column_blob(next, 0), ID_LEN);
+			head.rev = (uint64_t)sqlite3_column_int64(next, 1);
+			memcpy(head.digest, sqlite3_column_blob(next, 2), sizeof head.digest);
+		}
+		sqlite3_reset(next);
+		if (!whole)
+			return code == SQLITE_ROW ? ERR_FORGED : db_err(code);
+		TRY(fn(ctx, &head));
+	}
+	return OK;
+}

@@ -203,6 +203,7 @@ void store_rollback(struct store *store)
 enum err store_savepoint(struct store *store)
 {
 	TRY(row_ready(store));
+	store->written = (struct row_version){ 0 };
 	return db_run(&store->db, STATEMENT_savepoint);
 }
 
@@ -212,6 +213,35 @@ enum err store_savepoint_end(struct store *store, bool keep)
 	if (!keep)
 		TRY(db_run(&store->db, STATEMENT_savepoint_back));
 	return db_run(&store->db, STATEMENT_savepoint_keep);
+}
+
+bool store_written(struct store *store, struct row_version *ret)
+{
+	*ret = store->written;
+	store->written = (struct row_version){ 0 };
+	return !id_none(ret->id);
+}
+
+enum err store_version_get(struct store *store, struct id id, struct row_version *ret)
+{
+	sqlite3_stmt *const statement = store->db.statements[STATEMENT_version_get];
+	enum err err = ERR_FORGED;
+
+	TRY(row_ready(store));
+	sqlite3_bind_blob(statement, 1, id.b, ID_LEN, SQLITE_STATIC);
+	const int code = sqlite3_step(statement);
+	if (code == SQLITE_DONE)
+		err = ERR_NOT_FOUND;
+	else if (code != SQLITE_ROW)
+		err = row_failed(store, code);
+	else if (sqlite3_column_bytes(statement, 1) == (int)sizeof ret->digest) {
+		ret->id = id;
+		ret->rev = (uint64_t)sqlite3_column_int64(statement, 0);
+		memcpy(ret->digest, sqlite3_column_blob(statement, 1), sizeof ret->digest);
+		err = OK;
+	}
+	sqlite3_reset(statement);
+	return err;
 }
 
 enum err store_meta_get(struct store *store, const char *name, uint64_t *ret)
