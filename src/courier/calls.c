@@ -575,7 +575,10 @@ static bool under_way(const struct calls *calls, const struct id *attempt)
 static void refuse(struct calls *calls, uint64_t frame_id, struct id attempt, enum err err)
 {
 	struct dynbuf *out;
-	const struct ipc_courier_answer answer = { .attempt = attempt, .outcome = COURIER_REFUSED };
+	const struct ipc_courier_answer answer = {
+		.attempt = attempt,
+		.outcome = err == ERR_OVERLOADED ? COURIER_BUSY : COURIER_REFUSED,
+	};
 
 	log_warn("a call was refused: %s", err_row(err)->name);
 	if (calls->core != NULL && channel_out(calls->core, &out) == OK)

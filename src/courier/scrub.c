@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All patterns are looked for at once (Wu and Manber 1994): a window as long as
+ * the shortest of them moves over the text. The last three bytes of the window,
+ * hashed, say how far it may move without passing the end of a pattern's window
+ * where these bytes stand; 0 means that one may end here.
+ */
 #include "courier/scrub.h"
 
 #include "base/wiped.h"
@@ -6,7 +12,7 @@
 #include "codec/form.h"
 #include "codec/token.h"
 
-enum { PATTERN_TEXT_MAX = 24 * IPC_TOKEN_MAX, HELD_MAX = 4 * IPC_TOKEN_MAX };
+enum { PATTERN_TEXT_MAX = 24 * IPC_TOKEN_MAX, HELD_MAX = 4 * IPC_TOKEN_MAX, BLOCK = 3 };
 
 static const char own_prefix[] = "vk_";
 
@@ -36,6 +42,7 @@ static enum err pattern_end(struct scrub *scrub, size_t at)
 	scrub->patterns[scrub->count].at = at;
 	scrub->patterns[scrub->count++].n = n;
 	scrub->longest = n > scrub->longest ? n : scrub->longest;
+	scrub->shortest = n < scrub->shortest ? n : scrub->shortest;
 	return OK;
 }
 
@@ -97,13 +104,37 @@ static enum err add_value(struct scrub *scrub, struct bytes value)
 	return OK;
 }
 
+static size_t block_hash(const uint8_t *p)
+{
+	const uint32_t block = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
+
+	return (uint32_t)(block * 2654435761u) / (UINT32_MAX / SCRUB_SHIFTS + 1);
+}
+
+static void fill_shifts(struct scrub *scrub)
+{
+	const size_t window = scrub->shortest < UINT8_MAX ? scrub->shortest : UINT8_MAX;
+
+	scrub->shortest = window;
+	memset(scrub->shifts, (int)(window - BLOCK + 1), sizeof scrub->shifts);
+	for (size_t i = 0; i < scrub->count; i++) {
+		const uint8_t *pattern = scrub->text.p + scrub->patterns[i].at;
+		for (size_t end = BLOCK; end <= window; end++) {
+			uint8_t *shift = &scrub->shifts[block_hash(pattern + end - BLOCK)];
+			if (window - end < *shift)
+				*shift = (uint8_t)(window - end);
+		}
+	}
+}
+
 enum err scrub_init(const struct capsule *capsule, struct scrub *ret)
 {
-	*ret = (struct scrub){ .longest = TOKEN_TEXT_MAX };
+	*ret = (struct scrub){ .longest = TOKEN_TEXT_MAX, .shortest = SIZE_MAX };
 	dynbuf_init(&ret->text, PATTERN_TEXT_MAX);
 	dynbuf_init(&ret->held, HELD_MAX);
 	for (size_t i = 0; i < capsule->count; i++)
 		TRY(add_value(ret, capsule->values[i]));
+	fill_shifts(ret);
 	wiped_reserve(&ret->held, ret->longest);
 	return dynbuf_err(&ret->held);
 }
@@ -151,35 +182,64 @@ static void mask_tokens(struct scrub *scrub, uint8_t *p, size_t n)
 {
 	uint8_t *end = p + n, *found;
 
-	while ((found = memmem(p, (size_t)(end - p), own_prefix, sizeof own_prefix - 1)) != NULL) {
-		const size_t len = token_here((struct bytes){ found, (size_t)(end - found) });
+	while ((found = memchr(p, own_prefix[0], (size_t)(end - p))) != NULL) {
+		size_t len = 0;
+		if ((size_t)(end - found) > sizeof own_prefix &&
+		    memcmp(found, own_prefix, sizeof own_prefix - 1) == 0)
+			len = token_here((struct bytes){ found, (size_t)(end - found) });
 		if (len > 0)
 			blot(scrub, found, len);
-		p = found + (len > 0 ? len : sizeof own_prefix - 1);
+		p = found + (len > 0 ? len : 1);
+	}
+}
+
+/* How many bytes at @p are one of the patterns; 0: none. */
+static size_t pattern_here(const struct scrub *scrub, const uint8_t *p, size_t n)
+{
+	size_t longest = 0;
+
+	for (size_t i = 0; i < scrub->count; i++) {
+		const size_t len = scrub->patterns[i].n;
+		if (len <= n && len > longest &&
+		    memcmp(p, scrub->text.p + scrub->patterns[i].at, len) == 0)
+			longest = len;
+	}
+	return longest;
+}
+
+static void mask_patterns(struct scrub *scrub, uint8_t *p, size_t n)
+{
+	const size_t window = scrub->shortest;
+	size_t at = window;
+
+	while (at <= n) {
+		const size_t shift = scrub->shifts[block_hash(p + at - BLOCK)];
+		const size_t began = at - window;
+		const size_t len = shift == 0 ? pattern_here(scrub, p + began, n - began) : 0;
+		if (len > 0)
+			blot(scrub, p + began, len);
+		at += len > 0 ? len : shift == 0 ? 1 : shift;
 	}
 }
 
 void scrub_mask(struct scrub *scrub, uint8_t *p, size_t n)
 {
-	for (size_t i = 0; i < scrub->count; i++) {
-		const uint8_t *pattern = scrub->text.p + scrub->patterns[i].at;
-		const size_t len = scrub->patterns[i].n;
-		uint8_t *at = p, *found;
-		while ((found = memmem(at, (size_t)(p + n - at), pattern, len)) != NULL) {
-			blot(scrub, found, len);
-			at = found + len;
-		}
-	}
+	if (scrub->count > 0)
+		mask_patterns(scrub, p, n);
 	mask_tokens(scrub, p, n);
 }
 
 /* Whether @tail is a beginning of one of the patterns, or of a token of ours. */
 static bool begins(const struct scrub *scrub, struct bytes tail)
 {
-	for (size_t i = 0; i < scrub->count; i++)
-		if (scrub->patterns[i].n > tail.n &&
-		    memcmp(scrub->text.p + scrub->patterns[i].at, tail.p, tail.n) == 0)
+	for (size_t i = 0; i < scrub->count; i++) {
+		const uint8_t *pattern = scrub->text.p + scrub->patterns[i].at;
+		if (pattern[0] == tail.p[0] && scrub->patterns[i].n > tail.n &&
+		    memcmp(pattern, tail.p, tail.n) == 0)
 			return true;
+	}
+	if (tail.p[0] != own_prefix[0])
+		return false;
 	if (tail.n < sizeof own_prefix - 1)
 		return memcmp(tail.p, own_prefix, tail.n) == 0;
 	return tail.n < TOKEN_TEXT_MAX && memcmp(tail.p, own_prefix, sizeof own_prefix - 1) == 0 &&

@@ -15,15 +15,16 @@
 
 #include "ipc/capsule.h"
 
-enum { SCRUB_PATTERNS_MAX = 32, SCRUB_SHORTEST = 8 };
+enum { SCRUB_PATTERNS_MAX = 32, SCRUB_SHORTEST = 8, SCRUB_SHIFTS = 4096 };
 
 struct scrub {
 	struct dynbuf text; /* of all patterns, wiped */
 	struct {
 		size_t at, n;
 	} patterns[SCRUB_PATTERNS_MAX];
-	size_t count, longest;
-	struct dynbuf held; /* could be the beginning of one, wiped */
+	size_t count, longest, shortest;
+	uint8_t shifts[SCRUB_SHIFTS]; /* see scrub.c */
+	struct dynbuf held;	      /* could be the beginning of one, wiped */
 	uint64_t masked;
 };
 

@@ -285,8 +285,9 @@ static void on_addresses(void *ctx, const struct sockaddr_storage *found, size_t
 			return;
 		}
 	}
+	/* Where there is no TLS, libcurl would copy and wipe the whole bundle for nothing. */
 	if (count == 0 || transfer_pin(transfer, found, count) != OK ||
-	    transfer_trust(transfer, dynbuf_view(&transfer->httpc->ca)) != OK ||
+	    (transfer->tls && transfer_trust(transfer, dynbuf_view(&transfer->httpc->ca)) != OK) ||
 	    curl_multi_add_handle(transfer->httpc->multi, transfer->easy) != CURLM_OK) {
 		end(transfer, HTTPC_UNREACHABLE);
 		return;

@@ -10,7 +10,7 @@
 
 #include "base/wiped.h"
 
-enum { REQUEST_BODY_MAX = 8 * 1024 * 1024, PIN_MAX = 4096 };
+enum { REQUEST_BODY_MAX = 8 * 1024 * 1024, PIN_MAX = 4096, STREAM_BUFFER = 64 * 1024 };
 
 static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
 
@@ -132,6 +132,7 @@ static enum err set_url(struct httpc_transfer *t, struct bytes text)
 		return ERR_MALFORMED;
 	TRY(bytes_str(uri.host, t->host, sizeof t->host));
 	t->port = uri.port;
+	t->tls = uri.https;
 	t->url = curl_url();
 	if (t->url == NULL)
 		return FAULT_NOMEM;
@@ -350,6 +351,8 @@ static enum err set_rules(struct httpc_transfer *t, const struct httpc_request *
 	code |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	code |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, t);
 	code |= curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
+	if (request->stream != NULL)
+		code |= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)STREAM_BUFFER);
 	if (request->ca_file != NULL)
 		code |= curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
 	return code == CURLE_OK ? OK : FAULT_NOMEM;

@@ -24,6 +24,7 @@ struct httpc_transfer {
 	size_t found_count, head_seen;
 	char host[TRANSFER_HOST_MAX];
 	uint16_t port;
+	bool tls;
 	usec_t began;
 	unsigned total_ms, first_ms, idle_ms;
 	struct httpc_stream stream; /* head NULL: none */

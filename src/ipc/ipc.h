@@ -54,6 +54,7 @@ enum courier_outcome {
 	COURIER_UNREACHABLE = 3, /* nothing was sent: no address, no connection, TLS failed */
 	COURIER_UNKNOWN = 4,	 /* something was sent, no whole answer came */
 	COURIER_UNUSABLE = 5,	 /* an answer came that breaks the limits or cannot be cut safely */
+	COURIER_BUSY = 7,	 /* nothing was sent: too much is under way */
 	COURIER_CANCELLED = 6,	 /* sent; then the client or core did not want the rest */
 };
 

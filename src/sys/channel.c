@@ -165,7 +165,9 @@ void channel_flush(struct channel *c)
 	if (c->sent == c->out.n) {
 		dynbuf_reset(&c->out);
 		c->sent = 0;
-	} else if (c->sent > READ_BYTES * 4) {
+	} else if (c->sent > READ_BYTES * 4 &&
+		   (c->sent > c->out.n / 2 || c->out.n > c->out.max / 2)) {
+		/* Seldom, or what waits would be moved over and over. */
 		dynbuf_shift(&c->out, c->sent);
 		c->sent = 0;
 	}

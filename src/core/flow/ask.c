@@ -48,6 +48,16 @@ enum err ask_read(const struct frame *frame, struct ask_answer *ret)
 		[COURIER_ANSWERED] = ASK_ANSWERED,    [COURIER_REFUSED] = ASK_NOT_SENT,
 		[COURIER_UNREACHABLE] = ASK_NOT_SENT, [COURIER_UNKNOWN] = ASK_UNKNOWN,
 		[COURIER_UNUSABLE] = ASK_UNUSABLE,    [COURIER_CANCELLED] = ASK_UNKNOWN,
+		[COURIER_BUSY] = ASK_NOT_SENT,
+	};
+	static const enum err errs[] = {
+		[COURIER_ANSWERED] = OK,
+		[COURIER_REFUSED] = ERR_BLOCKED_HOST,
+		[COURIER_UNREACHABLE] = ERR_PROVIDER_UNAVAILABLE,
+		[COURIER_UNKNOWN] = ERR_UNCERTAIN,
+		[COURIER_UNUSABLE] = ERR_PROVIDER_UNAVAILABLE,
+		[COURIER_CANCELLED] = ERR_CLIENT_GONE,
+		[COURIER_BUSY] = ERR_OVERLOADED,
 	};
 	struct ask_answer answer = { .outcome = ASK_UNKNOWN, .err = ERR_UNCERTAIN };
 
@@ -57,9 +67,7 @@ enum err ask_read(const struct frame *frame, struct ask_answer *ret)
 	    answer.reply.outcome >= ARRAY_LEN(outcomes) || outcomes[answer.reply.outcome] == 0)
 		return ERR_MALFORMED;
 	answer.outcome = outcomes[answer.reply.outcome];
-	answer.err = answer.reply.outcome == COURIER_REFUSED	 ? ERR_BLOCKED_HOST
-		     : answer.reply.outcome == COURIER_CANCELLED ? ERR_CLIENT_GONE
-								 : ERR_PROVIDER_UNAVAILABLE;
+	answer.err = errs[answer.reply.outcome];
 	*ret = answer;
 	return OK;
 }

@@ -42,6 +42,7 @@ enum err flow_init(struct flow *flow)
 	map_init(&flow->resting, FLOW_OPS_MAX);
 	map_init(&flow->watchers, FLOW_OPS_MAX);
 	map_init(&flow->toolcalls, FLOW_OPS_MAX);
+	map_init(&flow->proxying, FLOW_OPS_MAX);
 	flow->started = clock_boot();
 	/* A courier that outlived the last core may still answer its ids: begin elsewhere. */
 	rng_fill((uint8_t *)&flow->next_op, sizeof flow->next_op);
@@ -61,6 +62,7 @@ void flow_done(struct flow *flow)
 	map_done(&flow->resting);
 	approval_unwatch_all(flow);
 	toolcall_end_all(flow);
+	map_done(&flow->proxying);
 	free(flow->rewrap);
 	compiled_free(&flow->compiled);
 	wipe(flow->text_key, sizeof flow->text_key);

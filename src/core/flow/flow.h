@@ -75,6 +75,8 @@ struct flow {
 	struct map calls;	  /* gate's id → call under way */
 	struct map refreshing;	  /* low half of the connection's id → refresh under way */
 	struct map resting;	  /* likewise → until when its provider wants to be left alone */
+	struct map proxying;	  /* low half of a vault's id → requests of it that courier has */
+	size_t proxy_bytes;	  /* of bodies that wait for release, or could be sent again */
 	struct map watchers;	  /* low half of an approval's id → who waits for it */
 	struct map toolcalls;	  /* the same → the execution under way */
 	bool toolcalls_waiting;	  /* approved ones may be begun now */

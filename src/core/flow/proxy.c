@@ -15,6 +15,8 @@ enum {
 	STREAM_MS = 3600 * 1000,
 	HELD_ANSWER_MAX = 64 * 1024, /* of a 401 that core sees to */
 	REST_MAX_S = 3600,
+	VAULT_CALLS_MAX = 256, /* at once: no vault takes all places of courier */
+	BODIES_MAX = 24 * 1024 * 1024,
 };
 
 /* A request under way; freed when the call is answered. */
@@ -24,6 +26,8 @@ struct proxy {
 	struct id intent;
 	uint64_t number;   /* of the stream under way; 0: none */
 	uint64_t version;  /* of the token that is used */
+	uint64_t place;	   /* key of the vault whose place it has; 0: none */
+	size_t bytes;	   /* of its body, counted */
 	bool spent, again; /* limits; after a 401 */
 	char tool[POLICY_TOOL_MAX + 1];
 };
@@ -53,17 +57,48 @@ enum err proxy_split(struct bytes target, struct proxy_target *ret)
 										   : OK;
 }
 
-static uint64_t rest_key(const struct permit *permit)
+static uint64_t key_of(struct id id)
 {
-	const uint64_t key = get_u64(permit->connection.id.b + 8);
+	const uint64_t key = get_u64(id.b + 8);
 
 	return key == 0 ? 1 : key;
+}
+
+static void *as_value(uint64_t n)
+{
+	return (void *)(uintptr_t)n; /* the maps hold numbers, not pointers */
+}
+
+static void place_leave(struct flow *flow, struct proxy *p)
+{
+	const uintptr_t n = (uintptr_t)map_find(&flow->proxying, p->place);
+
+	flow->proxy_bytes -= p->bytes;
+	/* Replacing what is there cannot fail. */
+	if (p->place != 0 && (n <= 1 || map_put(&flow->proxying, p->place, as_value(n - 1)) != OK))
+		(void)map_del(&flow->proxying, p->place);
+	p->place = 0;
+	p->bytes = 0;
+}
+
+static enum err place_take(struct flow *flow, const struct call *call, struct proxy *p)
+{
+	const uint64_t key = key_of(p->permit.vault.id);
+	const uintptr_t n = (uintptr_t)map_find(&flow->proxying, key);
+
+	if (n >= VAULT_CALLS_MAX || flow->proxy_bytes + call->request.body.n > BODIES_MAX ||
+	    map_put(&flow->proxying, key, as_value(n + 1)) != OK)
+		return ERR_OVERLOADED;
+	p->place = key;
+	p->bytes = call->request.body.n;
+	flow->proxy_bytes += p->bytes;
+	return OK;
 }
 
 /* A provider that said when to come back is not asked before. */
 static enum err check_rest(struct flow *flow, struct permit *permit)
 {
-	const uint64_t key = rest_key(permit);
+	const uint64_t key = key_of(permit->connection.id);
 	const usec_t until = (usec_t)(uintptr_t)map_find(&flow->resting, key);
 
 	if (until == 0)
@@ -88,8 +123,12 @@ static void note_rest(struct flow *flow, const struct permit *permit,
 		return;
 	seconds = seconds > REST_MAX_S ? REST_MAX_S : seconds;
 	const usec_t until = flow->boot + seconds * USEC_PER_S;
-	/* A full table only means that the provider says it again. */
-	err_ignore(map_put(&flow->resting, rest_key(permit), (void *)(uintptr_t)until));
+	/* From a full table, what is over goes with the rest: providers say it again. */
+	if (flow->resting.n == flow->resting.max) {
+		map_done(&flow->resting);
+		map_init(&flow->resting, FLOW_OPS_MAX);
+	}
+	err_ignore(map_put(&flow->resting, key_of(permit->mend.connection), as_value(until)));
 }
 
 static struct bytes bearer(const struct call *call)
@@ -209,6 +248,7 @@ static void on_answer(struct flow *flow, void *journey, const struct ask_answer 
 	const bool begun = answer->reply.status != 0 && answer->outcome != ASK_UNUSABLE;
 
 	p->number = 0;
+	place_leave(flow, p);
 	note_outcome(flow, call, p, answer);
 	note_rest(flow, &p->permit, &answer->reply);
 	if (call->gate_id == 0 || (begun && (p->again || answer->reply.status != 401)))
@@ -277,6 +317,16 @@ static enum err ask(struct flow *flow, struct call *call, struct proxy *p,
 	return ask_stream(flow, call, &out, &record, &item, 1, on_answer, call);
 }
 
+static enum err spend_and_ask(struct flow *flow, struct call *call, struct proxy *p,
+			      const struct recognised *found)
+{
+	if (!p->spent)
+		TRY(spend_limits(flow, &p->permit, &found->use));
+	p->spent = true;
+	TRY(call_keep(call));
+	return ask(flow, call, p, found);
+}
+
 static enum err step(struct flow *flow, struct call *call, struct proxy *p, bool *ret_waits)
 {
 	scoped(recognised_done) struct recognised found = { 0 };
@@ -286,11 +336,11 @@ static enum err step(struct flow *flow, struct call *call, struct proxy *p, bool
 	if (*ret_waits)
 		return OK;
 	TRY(check_rest(flow, &p->permit));
-	if (!p->spent)
-		TRY(spend_limits(flow, &p->permit, &found.use));
-	p->spent = true;
-	TRY(call_keep(call));
-	return ask(flow, call, p, &found);
+	TRY(place_take(flow, call, p));
+	const enum err err = spend_and_ask(flow, call, p, &found);
+	if (err != OK)
+		place_leave(flow, p);
+	return err;
 }
 
 static void run(struct flow *flow, struct call *call)
