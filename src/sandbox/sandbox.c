@@ -22,7 +22,7 @@ enum { PATH_MAX_BYTES = 4096, BODY_MAX_BYTES = 1024 * 1024, BACKLOG = 1024 };
 enum wants { WANTS_NOTHING, WANTS_ACCOUNT, WANTS_API };
 
 struct route {
-	const char *method, *path; /* a "{}" part matches any one part */
+	const char *method, *path; /* a "{}" part matches any one part, "{+}" all that is left */
 	void (*answer)(struct call *call);
 	enum wants wants;   /* a live access token, and which failures apply */
 	const char *scopes; /* one of these; "": any token will do */
@@ -53,6 +53,17 @@ static const struct route routes[] = {
 	  "repo" },
 	{ "POST", "/github/api/repos/{}/{}/issues/{}/comments", world_github_comment_new, WANTS_API,
 	  "repo" },
+	{ "GET", "/github/api/repos/{}/{}/contents/{+}", world_github_file, WANTS_API, "repo" },
+	{ "PUT", "/github/api/repos/{}/{}/contents/{+}", world_github_file_put, WANTS_API, "repo" },
+	{ "DELETE", "/github/api/repos/{}/{}", world_github_repo_del, WANTS_API, "delete_repo" },
+	{ "GET", "/github/api/repos/{}/{}/commits", world_github_commits, WANTS_API, "repo" },
+	{ "GET", "/github/api/repos/{}/{}/pulls", world_github_pulls, WANTS_API, "repo" },
+	{ "GET", "/github/api/repos/{}/{}/pulls/{}", world_github_pull, WANTS_API, "repo" },
+	{ "PUT", "/github/api/repos/{}/{}/pulls/{}/merge", world_github_merge, WANTS_API, "repo" },
+	{ "GET", "/github/api/issues", world_github_my_issues, WANTS_API, "repo" },
+	{ "GET", "/github/api/search/issues", world_github_search, WANTS_API, "repo" },
+	{ "GET", "/github/api/notifications", world_github_notifications, WANTS_API,
+	  "notifications" },
 
 	{ "GET", "/google/o/oauth2/v2/auth", consent_show, WANTS_NOTHING, "" },
 	{ "POST", "/google/o/oauth2/v2/auth", consent_decide, WANTS_NOTHING, "" },
@@ -80,13 +91,22 @@ static const struct route routes[] = {
 	{ "GET", "/slack/api/auth.test", world_slack_test, WANTS_ACCOUNT, "" },
 	{ "POST", "/slack/api/auth.test", world_slack_test, WANTS_ACCOUNT, "" },
 	{ "GET", "/slack/api/conversations.list", world_slack_channels, WANTS_API,
-	  "channels:read" },
+	  "channels:read im:read" },
+	{ "GET", "/slack/api/conversations.info", world_slack_channel, WANTS_API,
+	  "channels:read im:read" },
 	{ "GET", "/slack/api/conversations.history", world_slack_history, WANTS_API,
-	  "channels:history" },
+	  "channels:history im:history" },
+	{ "GET", "/slack/api/conversations.replies", world_slack_replies, WANTS_API,
+	  "channels:history im:history" },
+	{ "POST", "/slack/api/reactions.add", world_slack_react, WANTS_API, "reactions:write" },
+	{ "POST", "/slack/api/conversations.archive", world_slack_archive, WANTS_API,
+	  "channels:manage channels:write" },
+	{ "POST", "/slack/api/conversations.rename", world_slack_rename, WANTS_API,
+	  "channels:manage channels:write" },
 	{ "GET", "/slack/api/users.list", world_slack_users, WANTS_API, "users:read" },
 	{ "POST", "/slack/api/chat.postMessage", world_slack_post, WANTS_API, "chat:write" },
 	{ "POST", "/slack/api/conversations.create", world_slack_channel_new, WANTS_API,
-	  "channels:manage" },
+	  "channels:manage channels:write" },
 
 	{ "GET", "/atlassian/authorize", consent_show, WANTS_NOTHING, "" },
 	{ "POST", "/atlassian/authorize", consent_decide, WANTS_NOTHING, "" },
@@ -105,8 +125,14 @@ static const struct route routes[] = {
 	  WANTS_API, "read:jira-work" },
 	{ "POST", "/atlassian/ex/jira/{}/rest/api/3/issue/{}/transitions", world_jira_transition,
 	  WANTS_API, "write:jira-work" },
+	{ "GET", "/atlassian/ex/jira/{}/rest/api/3/issue/{}/comment", world_jira_comments,
+	  WANTS_API, "read:jira-work" },
 	{ "POST", "/atlassian/ex/jira/{}/rest/api/3/issue/{}/comment", world_jira_comment_new,
 	  WANTS_API, "write:jira-work" },
+	{ "GET", "/atlassian/ex/jira/{}/rest/api/3/project/search", world_jira_projects, WANTS_API,
+	  "read:jira-work" },
+	{ "GET", "/atlassian/ex/jira/{}/rest/api/3/project/{}", world_jira_project, WANTS_API,
+	  "read:jira-work" },
 
 	{ "GET", "/notes/authorize", consent_show, WANTS_NOTHING, "" },
 	{ "POST", "/notes/authorize", consent_decide, WANTS_NOTHING, "" },
@@ -122,8 +148,13 @@ static bool path_matches(struct call *call, const char *pattern, struct bytes pa
 	size_t n = 0;
 
 	while (want.n > 0 && path.n > 0) {
-		const struct bytes part = bytes_cut(&want, '/'), got = bytes_cut(&path, '/');
+		const struct bytes part = bytes_cut(&want, '/'), all = path;
+		const struct bytes got = bytes_cut(&path, '/');
 
+		if (bytes_is(part, "{+}") && n < CALL_PARAMS_MAX) {
+			call->params[n] = all;
+			return true;
+		}
 		if (!bytes_is(part, "{}")) {
 			if (!bytes_eq(part, got))
 				return false;

@@ -14,11 +14,12 @@
 struct call;
 
 struct world {
-	json_t *repos, *issues, *comments; /* GitHub: by "owner/name" for the last two */
-	json_t *mails, *events, *files;	   /* Google */
-	json_t *channels, *messages;	   /* Slack: messages by channel id */
-	json_t *tickets;		   /* Jira, with their comments */
-	json_int_t next;		   /* number of the next thing made */
+	json_t *repos, *issues, *comments;  /* GitHub: by "owner/name" for the last two */
+	json_t *contents, *commits, *pulls; /* files by "owner/name/path", pulls by "owner/name" */
+	json_t *mails, *events, *files;	    /* Google */
+	json_t *channels, *dms, *messages;  /* Slack: messages by channel id */
+	json_t *tickets;		    /* Jira, with their comments */
+	json_int_t next;		    /* number of the next thing made */
 };
 
 /* FAULT_NOMEM */
@@ -34,6 +35,16 @@ void world_github_issue_new(struct call *call);
 void world_github_issue_edit(struct call *call);
 void world_github_comments(struct call *call);
 void world_github_comment_new(struct call *call);
+void world_github_file(struct call *call);
+void world_github_file_put(struct call *call);
+void world_github_repo_del(struct call *call);
+void world_github_my_issues(struct call *call);
+void world_github_search(struct call *call);
+void world_github_commits(struct call *call);
+void world_github_notifications(struct call *call);
+void world_github_pulls(struct call *call);
+void world_github_pull(struct call *call);
+void world_github_merge(struct call *call);
 
 void world_google_userinfo(struct call *call);
 void world_google_mails(struct call *call);
@@ -52,6 +63,11 @@ void world_slack_history(struct call *call);
 void world_slack_post(struct call *call);
 void world_slack_users(struct call *call);
 void world_slack_channel_new(struct call *call);
+void world_slack_channel(struct call *call);
+void world_slack_archive(struct call *call);
+void world_slack_rename(struct call *call);
+void world_slack_replies(struct call *call);
+void world_slack_react(struct call *call);
 
 void world_jira_me(struct call *call);
 void world_jira_sites(struct call *call);
@@ -60,7 +76,10 @@ void world_jira_issue(struct call *call);
 void world_jira_issue_new(struct call *call);
 void world_jira_transitions(struct call *call);
 void world_jira_transition(struct call *call);
+void world_jira_comments(struct call *call);
 void world_jira_comment_new(struct call *call);
+void world_jira_projects(struct call *call);
+void world_jira_project(struct call *call);
 
 void world_notes_me(struct call *call);
 void world_notes_note(struct call *call);

@@ -126,6 +126,43 @@ void world_jira_transition(struct call *call)
 	call_refuse(call, 400, "The transition is not valid.");
 }
 
+void world_jira_comments(struct call *call)
+{
+	json_t *ticket = ticket_of(call), *comments;
+
+	if (ticket == NULL)
+		return;
+	comments = json_object_get(ticket, "comments");
+	comments = comments == NULL ? json_array() : json_deep_copy(comments);
+	call_json(call, 200,
+		  json_pack("{s:o, s:I}", "comments", comments, "total",
+			    (json_int_t)json_array_size(comments)));
+}
+
+static json_t *project_json(void)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:b}", "id", "10000", "key", "DEMO", "name", "Demo",
+			 "projectTypeKey", "software", "isPrivate", 0);
+}
+
+void world_jira_projects(struct call *call)
+{
+	if (at_home(call))
+		call_json(call, 200,
+			  json_pack("{s:[o], s:i, s:b}", "values", project_json(), "total", 1,
+				    "isLast", 1));
+}
+
+void world_jira_project(struct call *call)
+{
+	if (!at_home(call))
+		return;
+	if (bytes_is(call->params[1], "DEMO"))
+		call_json(call, 200, project_json());
+	else
+		call_refuse(call, 404, "No project could be found with that key.");
+}
+
 void world_jira_comment_new(struct call *call)
 {
 	json_t *ticket = ticket_of(call), *body = json_object_get(call->json, "body");
