@@ -25,14 +25,18 @@ static int by_id(const void *a, const void *b, void *ctx)
 		      policy->services[*(const size_t *)b].id);
 }
 
+static void sort(struct rules *rules)
+{
+	if (rules->n > 1)
+		qsort(rules->at, rules->n, sizeof *rules->at, by_pattern);
+}
+
 void ruleset_sort(struct policy *policy)
 {
 	for (size_t i = 0; i < policy->services_n; i++) {
-		struct service_rules *service = &policy->services[i];
 		policy->sorted[i] = i;
-		qsort(service->exact.at, service->exact.n, sizeof *service->exact.at, by_pattern);
-		qsort(service->prefixes.at, service->prefixes.n, sizeof *service->prefixes.at,
-		      by_pattern);
+		sort(&policy->services[i].exact);
+		sort(&policy->services[i].prefixes);
 	}
 	qsort_r(policy->sorted, policy->services_n, sizeof policy->sorted[0], by_id, policy);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/policy/policy.h"
 
+#include "core/policy/glob.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -649,7 +651,11 @@ static void windows_follow_the_clock_on_the_wall(void **state)
 		{ "Wed 00:00-02:00 Europe/Berlin", AT(1782907200 + 11 * 3600 + 1800), false },
 		{ "Wed 19:30-19:31 America/New_York", AT(1782907200 + 11 * 3600 + 1800), true },
 		{ "Wed 20:00-21:00 America/New_York", AT(1782907200 + 12 * 3600), true },
-		{ "Thu 00:00-24:00 UTC", 0, true }, /* 1970-01-01 */
+		{ "Thu 00:00-24:00 UTC", 0, true },		 /* 1970-01-01 */
+		{ "Wed 19:00-20:00 America/New_York", 0, true }, /* before midnight there */
+		{ "Sat-Mon 00:00-24:00 UTC", AT(1782604800), true },
+		{ "Sat-Mon 00:00-24:00 UTC", AT(1782604800 + 2 * 86400), false },
+		{ "Sat-Sat 00:00-24:00 UTC", AT(1782604800), false },
 	};
 	char when[128];
 
@@ -692,6 +698,10 @@ static void a_refusal_for_the_hour_says_when_it_opens(void **state)
 		{ "{time: [14:00-15:00 UTC, 13:00-13:30 UTC, 16:00-17:00 UTC]}", "block", 3600 },
 		{ "{time: \"18:00-19:00 Europe/Berlin\"}", "block", 4 * 3600 },
 		{ "{time: \"22:00-02:00 UTC\"}", "block", 10 * 3600 },
+		{ "{time: \"Wed 08:00-11:00 UTC\"}", "block", 7 * 86400 - 4 * 3600 },
+		{ "{time: \"20:00-21:00 Asia/Kolkata\"}", "block", 9000 },
+		{ "{time: \"Thu 00:00-01:00 Asia/Kolkata\"}", "block", 23400 },
+		{ "{time: \"09:00-10:00 America/New_York\"}", "block", 3600 },
 		{ "{arg: /a, eq: x}", "block", 0 },
 	};
 
@@ -1290,6 +1300,246 @@ static void a_name_that_nobody_has_is_refused(void **state)
 	policy_free(&policy);
 }
 
+static void a_tools_name_is_words_joined_by_dots(void **state)
+{
+	static const struct {
+		const char *name;
+		bool good;
+	} cases[] = {
+		{ "a.b", true },     { "a", true },	  { "a.b.c", true },
+		{ "AZ.az", true },   { "a_0.b-9", true }, { "0.9", true },
+		{ "a.*", true },     { "a.b.*", true },	  { "'@.b'", false },
+		{ "'[.b'", false },  { "'`.b'", false },  { "'{.b'", false },
+		{ "'/.b'", false },  { "':.b'", false },  { "'a b.c'", false },
+		{ "'a.b*'", false }, { "'a*'", false },	  { "'a.*.b'", false },
+		{ "'..*'", false },
+	};
+	char text[128];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct complaint complaint;
+		struct policy *policy = NULL;
+		snprintf(text, sizeof text, "name: x\nservices: {a: {tools: {%s: allow}}}",
+			 cases[i].name);
+		const enum err err = policy_compile(str(text), "p", NULL, &complaint, &policy);
+		if ((err == OK) != cases[i].good)
+			fail_msg("%s", cases[i].name);
+		policy_free(&policy);
+	}
+}
+
+static void a_pointer_is_checked_to_its_last_letter(void **state)
+{
+	static const struct {
+		const char *pointer;
+		bool good;
+	} cases[] = {
+		{ "/", true },	  { "/a~0", true }, { "/~1", true },
+		{ "/a/b", true }, { "/~", false },  { "/~2", false },
+		{ "/a~", false }, { "a/", false },  { "~0", false },
+	};
+	char text[128];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct complaint complaint;
+		struct policy *policy = NULL;
+		snprintf(text, sizeof text,
+			 "name: x\nservices: {a: {default: {effect: allow, when: "
+			 "[{arg: \"%s\", eq: b}]}}}",
+			 cases[i].pointer);
+		const enum err err = policy_compile(str(text), "p", NULL, &complaint, &policy);
+		if ((err == OK) != cases[i].good)
+			fail_msg("%s", cases[i].pointer);
+		policy_free(&policy);
+	}
+	assert_string_equal(refused("name: x\nservices: {a: {}}\nlimits: [{per: vault, budget: 1, "
+				    "arg: ''}]"),
+			    "p.yaml:3: 'arg' is a JSON pointer such as /amount");
+	assert_string_equal(refused("name: x\nservices: {a: {}}\nlimits: [{per: vault, budget: 1, "
+				    "arg: [a]}]"),
+			    "p.yaml:3: 'arg' is a JSON pointer such as /amount");
+}
+
+static void letters_are_those_of_utf8_and_nothing_else(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t letters;
+	} cases[] = {
+		{ "\x7f", 1 },
+		{ "\xc2\x80", 1 },
+		{ "\xdf\xbf", 1 },
+		{ "\xe0\xa0\x80", 1 },
+		{ "\xef\xbf\xbf", 1 },
+		{ "\xf0\x90\x80\x80", 1 },
+		{ "\xf4\x8f\xbf\xbf", 1 },
+		{ "\xed\x9f\xbf", 1 },
+		{ "\xee\x80\x80", 1 },
+		{ "\x80", 1 },
+		{ "\xc1\xbf", 2 },
+		{ "\xc2", 1 },
+		{ "\xc2x", 2 },
+		{ "\xe0\x9f\xbf", 3 },
+		{ "\xe1\x80", 2 },
+		{ "\xed\xa0\x80", 3 },
+		{ "\xed\xbf\xbf", 3 },
+		{ "\xf0\x8f\xbf\xbf", 4 },
+		{ "\xf4\x90\x80\x80", 4 },
+		{ "\xf5\x80\x80\x80", 4 },
+		{ "\xf1\x80\x80", 3 },
+		{ "\xff\xfe", 2 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct bytes rest = str(cases[i].text);
+		size_t n = 0;
+		for (; rest.n > 0; n++)
+			(void)glob_letter(&rest);
+		if (n != cases[i].letters)
+			fail_msg("row %zu: %zu", i, n);
+	}
+	struct bytes a = str("\x80"), b = str("\x81"), euro = str("\xe2\x82\xac");
+	assert_int_not_equal(glob_letter(&a), glob_letter(&b));
+	assert_int_equal(glob_letter(&euro), 0x20ac);
+	euro = str("\xf0\x9f\x98\x80");
+	assert_int_equal(glob_letter(&euro), 0x1f600);
+	assert_int_equal(euro.n, 0);
+}
+
+static void it_says_where_it_is_not_sure(void **state)
+{
+	struct policy *policy = compile(
+		"name: x\nservices:\n  a: {proxy: read, default: allow}\n  b:\n    exchange:\n"
+		"      effect: allow\n      when: [{time: 11:00-13:00 UTC},\n"
+		"        {networks: [10.0.0.0/8]}]\nnetworks: [10.0.0.0/7]\n");
+	struct policy_use use = { .service = str("a"), .tool = str(""), .now = noon };
+	struct policy_facts facts = { .service = str("b"), .now = noon };
+	struct policy_decision decision;
+	struct policy_verdict verdict;
+
+	err_ignore(policy_decide(policy, &use, &verdict));
+	assert_true(verdict.unsure); /* where the agent is */
+	err_ignore(policy_decide_exchange(policy, &facts, &decision));
+	assert_true(decision.unsure);
+	assert_int_equal(decision.when_line, 0);
+	use.address = facts.address = address("127.0.0.1");
+	err_ignore(policy_decide(policy, &use, &verdict));
+	assert_false(verdict.unsure);
+	use.address = facts.address = address("11.1.2.3");
+	err_ignore(policy_decide(policy, &use, &verdict));
+	assert_int_equal(verdict.effect, POLICY_BLOCK);
+	assert_true(verdict.unsure); /* what the request does */
+	use.class = POLICY_WRITE;
+	err_ignore(policy_decide(policy, &use, &verdict));
+	assert_false(verdict.unsure);
+	err_ignore(policy_decide_exchange(policy, &facts, &decision));
+	assert_false(decision.unsure);
+	assert_int_equal(decision.when_line, 8);
+	facts.now = noon + HOURS(2);
+	err_ignore(policy_decide_exchange(policy, &facts, &decision));
+	assert_int_equal(decision.when_line, 7);
+	policy_free(&policy);
+	policy = compile("name: x\nservices:\n  b:\n    exchange:\n      effect: allow\n"
+			 "      when: [{networks: [10.0.0.0/8]}]\n");
+	facts.address = NULL;
+	assert_int_equal(policy_decide_exchange(policy, &facts, &decision), ERR_DENIED);
+	assert_true(decision.unsure);
+	policy_free(&policy);
+}
+
+static void no_more_than_four_resources_are_looked_at(void **state)
+{
+	struct policy *policy = with_when("{resource: k, eq: x}", "allow", "approve");
+	struct policy_use use = { .service = str("a"), .tool = str("b.c") };
+
+	for (size_t i = 0; i < POLICY_RESOURCES_MAX; i++)
+		use.resources[i] = (struct policy_resource){ str("k"), str("x") };
+	use.resources_n = POLICY_RESOURCES_MAX;
+	assert_int_equal(ask(policy, &use, NULL), POLICY_ALLOW);
+	use.resources_n = POLICY_RESOURCES_MAX + 7;
+	assert_int_equal(ask(policy, &use, NULL), POLICY_ALLOW);
+	use.resources[POLICY_RESOURCES_MAX - 1].id = str("y");
+	assert_int_equal(ask(policy, &use, NULL), POLICY_APPROVE);
+	use.resources_n = POLICY_RESOURCES_MAX - 1;
+	assert_int_equal(ask(policy, &use, NULL), POLICY_ALLOW);
+	use.resources_n = 0;
+	assert_int_equal(ask(policy, &use, NULL), POLICY_APPROVE);
+	policy_free(&policy);
+}
+
+static void rules_are_found_among_many(void **state)
+{
+	char text[8192], tool[32];
+	size_t n = (size_t)snprintf(text, sizeof text, "name: x\nservices:\n");
+
+	for (int s = 9; s >= 0; s--) {
+		n += (size_t)snprintf(text + n, sizeof text - n, "  s%d:\n    tools:\n", s);
+		for (int t = 9; t >= 0; t--)
+			n += (size_t)snprintf(text + n, sizeof text - n,
+					      "      g%d.a: %s\n      g%d.*: approve\n", t,
+					      t == s ? "block" : "allow", t);
+	}
+	struct policy *policy = compile(text);
+	for (int s = 0; s < 10; s++) {
+		const char service[] = { 's', (char)('0' + s), 0 };
+		struct policy_use use = { .service = str(service) };
+		for (int t = 0; t < 10; t++) {
+			snprintf(tool, sizeof tool, "g%d.a", t);
+			use.tool = str(tool);
+			assert_int_equal(ask(policy, &use, NULL),
+					 t == s ? POLICY_BLOCK : POLICY_ALLOW);
+			snprintf(tool, sizeof tool, "g%d.b", t);
+			use.tool = str(tool);
+			assert_int_equal(ask(policy, &use, NULL), POLICY_APPROVE);
+		}
+	}
+	struct policy_use other = { .service = str("s5"), .tool = str("g10.a") };
+	assert_int_equal(ask(policy, &other, NULL), POLICY_BLOCK);
+	other.tool = str("g5x");
+	assert_int_equal(ask(policy, &other, NULL), POLICY_BLOCK);
+	policy_free(&policy);
+}
+
+static void the_table_of_zones_takes_names_of_the_database(void **state)
+{
+	static const char *const good[] = {
+		"A", "z", "Etc/GMT+5", "Etc/GMT-14", "America/Port-au-Prince", "W_0/9a/Zz"
+	};
+	static const char *const bad[] = { "",	 "/etc", "a b", "a.b", "a@",
+					   "a[", "a`",	 "a{",	"a:",  "a\x01" };
+	static uint8_t room[4096];
+	char lengthy[ZONES_NAME_MAX + 2] = { 0 };
+	struct zones *few = NULL;
+
+	FILE *in = fopen("/usr/share/zoneinfo/Etc/UTC", "rb");
+	assert_non_null(in);
+	const struct bytes tzif = { room, fread(room, 1, sizeof room, in) };
+	fclose(in);
+	assert_int_equal(zones_new(&few), OK);
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		assert_int_equal(zones_put(few, str(good[i]), tzif, 0), OK);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		if (zones_put(few, str(bad[i]), tzif, 0) != ERR_MALFORMED)
+			fail_msg("'%s'", bad[i]);
+	memset(lengthy, 'a', ZONES_NAME_MAX);
+	assert_int_equal(zones_put(few, str(lengthy), tzif, 0), OK);
+	lengthy[ZONES_NAME_MAX] = 'a';
+	assert_int_equal(zones_put(few, str(lengthy), tzif, 0), ERR_MALFORMED);
+	assert_int_equal(zones_put(few, str("A"), tzif, 0), ERR_EXISTS);
+	char name[16];
+	for (size_t i = zones_count(few); i < ZONES_MAX; i++) {
+		snprintf(name, sizeof name, "n%zu", i);
+		assert_int_equal(zones_put(few, str(name), tzif, 0), OK);
+	}
+	assert_int_equal(zones_put(few, str("more"), tzif, 0), ERR_TOO_LARGE);
+	zones_sort(few);
+	assert_non_null(zones_find(few, str("W_0/9a/Zz")));
+	assert_non_null(zones_find(few, str("n1499")));
+	zones_free(&few);
+	assert_null(few);
+	zones_free(&few);
+}
+
 static void the_table_of_zones_takes_each_name_once(void **state)
 {
 	static const char tzif[] = "TZif2";
@@ -1339,6 +1589,13 @@ int main(void)
 		cmocka_unit_test(every_list_has_a_ceiling),
 		cmocka_unit_test(limits_have_a_ceiling_and_a_long_name_is_none),
 		cmocka_unit_test(a_name_that_nobody_has_is_refused),
+		cmocka_unit_test(a_tools_name_is_words_joined_by_dots),
+		cmocka_unit_test(a_pointer_is_checked_to_its_last_letter),
+		cmocka_unit_test(letters_are_those_of_utf8_and_nothing_else),
+		cmocka_unit_test(it_says_where_it_is_not_sure),
+		cmocka_unit_test(no_more_than_four_resources_are_looked_at),
+		cmocka_unit_test(rules_are_found_among_many),
+		cmocka_unit_test(the_table_of_zones_takes_names_of_the_database),
 		cmocka_unit_test(the_table_of_zones_takes_each_name_once),
 	};
 

@@ -167,12 +167,125 @@ static void it_refuses_with_file_line_and_reason(void **state)
 	}
 }
 
+static bool takes(const char *text)
+{
+	struct complaint complaint = { 0 };
+	struct policy *policy = NULL;
+
+	const enum err err = policy_compile(str(text), "p.yaml", NULL, &complaint, &policy);
+	policy_free(&policy);
+	return err == OK;
+}
+
+static void an_id_of_a_service_is_letters_digits_and_hyphens(void **state)
+{
+	static const struct {
+		const char *id;
+		bool good;
+	} cases[] = {
+		{ "a", true },
+		{ "z", true },
+		{ "a0", true },
+		{ "z9-a-z", true },
+		{ "sandbox-github", true },
+		{ "abcdefghijklmnopqrstuvwxyz012345", true }, /* 32 */
+		{ "abcdefghijklmnopqrstuvwxyz0123456", false },
+		{ "''", false },
+		{ "0a", false },
+		{ "'-a'", false },
+		{ "'`a'", false },
+		{ "'{a'", false },
+		{ "A", false },
+		{ "aA", false },
+		{ "a_b", false },
+		{ "a.b", false },
+		{ "'a/b'", false },
+		{ "'a:b'", false },
+		{ "'a`b'", false },
+		{ "'a{b'", false },
+		{ "'a b'", false },
+	};
+	char text[128];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		snprintf(text, sizeof text, "name: x\nservices:\n  %s: {}\n", cases[i].id);
+		if (takes(text) != cases[i].good)
+			fail_msg("%s", cases[i].id);
+	}
+}
+
+static void a_name_is_a_line_of_at_most_128_bytes(void **state)
+{
+	char text[256] = "services: {}\nname: ";
+	const size_t head = strlen(text);
+
+	memset(text + head, 'n', NAME_MAX_BYTES);
+	assert_true(takes(text));
+	text[head + NAME_MAX_BYTES] = 'n';
+	assert_false(takes(text));
+	assert_true(takes("name: \"a b~\"\nservices: {}"));
+	assert_true(takes("name: \" \"\nservices: {}"));
+	assert_false(takes("name: \"a\\x7f\"\nservices: {}"));
+	assert_false(takes("name: \"a\\x1f\"\nservices: {}"));
+	assert_false(takes("name: \"\\na\"\nservices: {}"));
+	assert_false(takes("name: [a]\nservices: {}"));
+}
+
+static void a_length_of_time_is_at_most_ten_years(void **state)
+{
+	static const struct {
+		const char *text;
+		usec_t seconds; /* 0: refused */
+	} cases[] = {
+		{ "1s", 1 },	     { "90s", 90 },
+		{ "30m", 1800 },     { "1h", 3600 },
+		{ "2d", 172800 },    { "3650d", 315360000 },
+		{ "3651d", 0 },	     { "87600h", 315360000 },
+		{ "87601h", 0 },     { "5256000m", 315360000 },
+		{ "5256001m", 0 },   { "315360000s", 315360000 },
+		{ "315360001s", 0 }, { "1w", 0 },
+		{ "s", 0 },	     { "5", 0 },
+		{ "''", 0 },	     { "-1h", 0 },
+		{ "1.5h", 0 },	     { "[1h]", 0 },
+	};
+	char text[128];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		snprintf(text, sizeof text, "name: x\nexpires: %s\nservices: {}\n", cases[i].text);
+		if (takes(text) != (cases[i].seconds != 0))
+			fail_msg("%s", cases[i].text);
+		if (cases[i].seconds == 0)
+			continue;
+		struct policy *policy = compile(text);
+		assert_true(policy_expires(policy, 5) == 5 + cases[i].seconds * USEC_PER_S);
+		policy_free(&policy);
+	}
+}
+
+static void what_is_granted_has_to_be_readable(void **state)
+{
+	struct policy *policy = compile(file);
+	const struct policy_facts facts = { .service = str("github"),
+					    .granted = str("a\"b"),
+					    .granted_known = true };
+	struct policy_decision decision;
+
+	assert_int_equal(policy_decide_exchange(policy, &facts, &decision), ERR_DENIED);
+	assert_int_equal(decision.line, 0);
+	assert_string_equal(decision.reason, "The scopes on record cannot be read.");
+	policy_free(&policy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_decides_by_the_table),
 		cmocka_unit_test(it_answers_what_the_file_says_besides),
 		cmocka_unit_test(it_refuses_with_file_line_and_reason),
+		cmocka_unit_test(an_id_of_a_service_is_letters_digits_and_hyphens),
+		cmocka_unit_test(a_name_is_a_line_of_at_most_128_bytes),
+		cmocka_unit_test(a_length_of_time_is_at_most_ten_years),
+		cmocka_unit_test(what_is_granted_has_to_be_readable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
