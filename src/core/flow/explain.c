@@ -3,10 +3,8 @@
 
 #include "core/catalog/service.h"
 #include "core/flow/compiled.h"
+#include "core/flow/resources.h"
 #include "core/flow/spend.h"
-#include "core/tools/build.h"
-
-enum { IDS_MAX = 16 * 1024 };
 
 static const struct service_tool *tool_find(const struct service *service, struct bytes name)
 {
@@ -14,25 +12,6 @@ static const struct service_tool *tool_find(const struct service *service, struc
 		if (bytes_eq(service->tools[i].name, name))
 			return &service->tools[i];
 	return NULL;
-}
-
-/* What the tool reaches with these arguments; one whose id they do not give is not known. */
-static enum err find_resources(const struct service_tool *tool, struct explain *ret)
-{
-	struct policy_use *use = &ret->use;
-	size_t ends[POLICY_RESOURCES_MAX];
-
-	for (size_t i = 0; i < tool->touches_n && use->resources_n < POLICY_RESOURCES_MAX; i++) {
-		const enum err err = tools_text(tool, tool->touches[i].id, use->args, &ret->ids);
-		if (err == ERR_NOT_FOUND)
-			continue;
-		TRY(err);
-		use->resources[use->resources_n].kind = tool->touches[i].resource->kind;
-		ends[use->resources_n++] = ret->ids.n;
-	}
-	for (size_t i = 0, at = 0; i < use->resources_n; at = ends[i++])
-		use->resources[i].id = (struct bytes){ ret->ids.p + at, ends[i] - at };
-	return OK;
 }
 
 /* The service and the tool have to be there: a typing error must not be explained as a refusal. */
@@ -63,7 +42,7 @@ static enum err find_use(struct flow *flow, struct call *call,
 	if (tool == NULL)
 		return ERR_NOT_FOUND;
 	ret->use.class = classes[tool->effect];
-	return request->args == NULL ? OK : find_resources(tool, ret);
+	return resources_find(tool, &ret->ids, &ret->use);
 }
 
 static enum err find_limits(struct flow *flow, const struct policy *policy, struct explain *ret)
@@ -84,7 +63,7 @@ enum err explain_use(struct flow *flow, struct call *call, const struct explain_
 	const struct policy *policy;
 
 	*ret = (struct explain){ 0 };
-	dynbuf_init(&ret->ids, IDS_MAX);
+	dynbuf_init(&ret->ids, RESOURCES_TEXT_MAX);
 	TRY(store_vault_get(flow->store, call->tenant, request->vault, &ret->vault));
 	TRY(find_use(flow, call, request, ret));
 	TRY(store_policy_get(flow->store, call->tenant, request->vault, ret->vault.policy_version,

@@ -2,9 +2,8 @@
 #include "core/flow/recognise.h"
 
 #include "core/flow/compiled.h"
+#include "core/flow/resources.h"
 #include "model/scopes.h"
-
-enum { RESOURCES_TEXT_MAX = 4096 };
 
 void recognised_done(struct recognised *found)
 {
@@ -89,28 +88,6 @@ static enum err write_headers(const struct service *service, const struct tools_
 	return dynbuf_err(out);
 }
 
-/* The kinds and ids of what the tool reaches; one that cannot be told has no id, which fits no
- * condition. */
-static enum err read_resources(struct recognised *found)
-{
-	const struct service_tool *tool = found->found.tool;
-	struct policy_use *use = &found->use;
-
-	for (size_t i = 0; i < tool->touches_n && use->resources_n < POLICY_RESOURCES_MAX; i++) {
-		const struct service_touch *touch = &tool->touches[i];
-		const size_t at = found->resources.n;
-		const enum err err = tools_text(tool, touch->id, &found->args, &found->resources);
-		if (err != OK)
-			found->resources.n = at;
-		if (err < OK)
-			return err;
-		use->resources[use->resources_n].kind = touch->resource->kind;
-		use->resources[use->resources_n++].id =
-			(struct bytes){ found->resources.p + at, found->resources.n - at };
-	}
-	return OK;
-}
-
 static enum policy_class class_of(enum service_effect effect)
 {
 	switch (effect) {
@@ -140,7 +117,7 @@ static enum err describe(const struct service *service, const struct call *call,
 	use->tool = tool->name;
 	TRY(doc_read(dynbuf_view(&found->found.args), &found->args));
 	use->args = &found->args;
-	return read_resources(found);
+	return resources_find(tool, &found->resources, use);
 }
 
 enum err recognise(const struct service *service, const struct call *call,

@@ -5,9 +5,7 @@
 
 #include "codec/schema.h"
 #include "core/flow/compiled.h"
-#include "core/tools/build.h"
-
-enum { IDS_MAX = 4096 };
+#include "core/flow/resources.h"
 
 void toolcase_done(struct toolcase *c)
 {
@@ -59,26 +57,6 @@ static enum err check_args(const struct toolcase_ask *ask, struct toolcase *c)
 	return check_schema(c);
 }
 
-/* What the policy may ask of the things that the call reaches. */
-static enum err find_resources(struct toolcase *c, struct policy_use *use)
-{
-	size_t starts[POLICY_RESOURCES_MAX + 1] = { 0 };
-
-	dynbuf_init(&c->ids, IDS_MAX);
-	for (size_t i = 0; i < c->tool->touches_n && i < POLICY_RESOURCES_MAX; i++) {
-		const enum err err = tools_text(c->tool, c->tool->touches[i].id, &c->args, &c->ids);
-		if (err == ERR_NOT_FOUND)
-			continue; /* not named: the policy takes it for not known */
-		TRY(err);
-		use->resources[use->resources_n].kind = c->tool->touches[i].resource->kind;
-		starts[++use->resources_n] = c->ids.n;
-	}
-	for (size_t i = 0; i < use->resources_n; i++)
-		use->resources[i].id =
-			(struct bytes){ c->ids.p + starts[i], starts[i + 1] - starts[i] };
-	return OK;
-}
-
 static enum err ask_policy(const struct flow *flow, const struct toolcase_ask *ask,
 			   struct toolcase *c)
 {
@@ -97,7 +75,8 @@ static enum err ask_policy(const struct flow *flow, const struct toolcase_ask *a
 		.address = ask->origin.n == 16 ? ask->origin.p : NULL,
 		.now = flow->now,
 	};
-	TRY(find_resources(c, &c->use));
+	dynbuf_init(&c->ids, RESOURCES_TEXT_MAX);
+	TRY(resources_find(c->tool, &c->ids, &c->use));
 	const enum err err = policy_decide(c->permit->policy, &c->use, &c->verdict);
 	if (err != OK)
 		snprintf(c->why, sizeof c->why, "%s",

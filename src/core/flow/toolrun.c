@@ -6,6 +6,7 @@
 #include "core/flow/compiled.h"
 #include "core/flow/refresh.h"
 #include "core/flow/rejected.h"
+#include "core/flow/spend.h"
 #include "core/flow/toolcase.h"
 #include "core/tools/build.h"
 
@@ -306,7 +307,12 @@ static enum err try_step(struct flow *flow, struct toolrun *run, struct toolcase
 		err = still_decided(run, c);
 	TRY(err);
 	TRY(see_to_token(flow, run, ret_waits));
-	return *ret_waits ? OK : send_step(flow, run, c);
+	if (*ret_waits)
+		return OK;
+	if (!id_none(run->approval) && !run->spent)
+		TRY(spend_limits(flow, &run->permit, &c->use));
+	run->spent = true;
+	return send_step(flow, run, c);
 }
 
 static void run_step(struct flow *flow, struct toolrun *run)

@@ -32,6 +32,7 @@ struct toolrun {
 	struct permit permit;
 	uint64_t version; /* of the token that was used */
 	bool again;	  /* with another token, once */
+	bool spent;	  /* from the limits: an approved call costs when it is carried out */
 	struct buf *answers[TOOLRUN_ANSWERS_MAX];
 	toolrun_done_fn done;
 	void *ctx;

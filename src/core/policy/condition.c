@@ -184,7 +184,9 @@ static enum truth test_resource(const struct condition *condition, const struct 
 	for (size_t i = 0; i < use->resources_n && i < POLICY_RESOURCES_MAX; i++) {
 		if (!bytes_eq(use->resources[i].kind, condition->name))
 			continue;
-		const enum truth one = match_text(&condition->match, use->resources[i].id);
+		const struct bytes id = use->resources[i].id;
+		const enum truth one =
+			id.n == 0 ? TRUTH_UNKNOWN : match_text(&condition->match, id);
 		all = one < all ? one : all;
 		n++;
 	}

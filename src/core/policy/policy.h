@@ -69,7 +69,7 @@ enum policy_class { POLICY_CLASS_UNKNOWN, POLICY_READ, POLICY_WRITE, POLICY_DEST
 enum policy_context { POLICY_CONTEXT_UNKNOWN, POLICY_PUBLIC, POLICY_PRIVATE };
 
 struct policy_resource {
-	struct bytes kind, id;
+	struct bytes kind, id; /* id empty: not known */
 };
 
 struct policy_use {

@@ -540,6 +540,11 @@ static void each_resource_of_the_kind_has_to_fit(void **state)
 		  1,
 		  POLICY_ALLOW },
 		{ "{resource: channel, eq: C1}", { R("repository", "C1") }, 1, POLICY_APPROVE },
+		{ "{resource: channel, glob: \"*\"}", { R("channel", "") }, 1, POLICY_APPROVE },
+		{ "{resource: channel, eq: C1}",
+		  { R("channel", "C1"), R("channel", "") },
+		  2,
+		  POLICY_APPROVE },
 #undef R
 	};
 
@@ -1447,6 +1452,19 @@ static void it_says_where_it_is_not_sure(void **state)
 	policy_free(&policy);
 }
 
+static void a_resource_without_an_id_is_not_known(void **state)
+{
+	struct policy *policy = with_when("{resource: k, eq: x}", "block", "allow");
+	struct policy_use use = { .service = str("a"), .tool = str("b.c") };
+
+	use.resources[0] = (struct policy_resource){ str("k"), str("") };
+	use.resources_n = 1;
+	assert_int_equal(ask(policy, &use, NULL), POLICY_BLOCK);
+	use.resources[0].id = str("y");
+	assert_int_equal(ask(policy, &use, NULL), POLICY_ALLOW);
+	policy_free(&policy);
+}
+
 static void no_more_than_four_resources_are_looked_at(void **state)
 {
 	struct policy *policy = with_when("{resource: k, eq: x}", "allow", "approve");
@@ -1593,6 +1611,7 @@ int main(void)
 		cmocka_unit_test(a_pointer_is_checked_to_its_last_letter),
 		cmocka_unit_test(letters_are_those_of_utf8_and_nothing_else),
 		cmocka_unit_test(it_says_where_it_is_not_sure),
+		cmocka_unit_test(a_resource_without_an_id_is_not_known),
 		cmocka_unit_test(no_more_than_four_resources_are_looked_at),
 		cmocka_unit_test(rules_are_found_among_many),
 		cmocka_unit_test(the_table_of_zones_takes_names_of_the_database),
