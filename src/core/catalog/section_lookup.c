@@ -9,10 +9,14 @@ static const struct reader_words lookup_methods = { 2, method_words };
 static const char *const auth_words[] = { "basic", "post", "none", "secret_basic" };
 static const struct reader_words auths = { ARRAY_LEN(auth_words), auth_words };
 
-static void default_lookup(struct service_lookup *lookup)
+static enum err default_lookup(const struct reader *r, const struct yaml_node *node,
+			       struct service_lookup *lookup)
 {
+	if (lookup->graphql.n > 0 && lookup->method == SERVICE_GET)
+		return READER_REFUSE(r, node, "'graphql' is sent by POST");
 	if (lookup->method == 0)
-		lookup->method = SERVICE_GET;
+		lookup->method = lookup->graphql.n > 0 ? SERVICE_POST : SERVICE_GET;
+	return OK;
 }
 
 /* One path, or several whose values are joined. */
@@ -68,14 +72,14 @@ enum err section_account(const struct reader *r, const struct yaml_node *node,
 		{ "url", reader_template, ACCOUNT(lookup.url), true, NULL },
 		{ "method", reader_enum, ACCOUNT(lookup.method), false, &lookup_methods },
 		{ "headers", reader_headers, ACCOUNT(lookup.headers), false, NULL },
+		{ "graphql", reader_text, ACCOUNT(lookup.graphql), false, NULL },
 		{ "id", read_account_id, 0, true, NULL },
 		{ "name", read_account_name, 0, false, NULL },
 	};
 	struct service_account *account = to;
 
 	TRY(reader_map(r, node, keys, ARRAY_LEN(keys), account));
-	default_lookup(&account->lookup);
-	return OK;
+	return default_lookup(r, node, &account->lookup);
 }
 
 static enum err read_dead(const struct reader *r, const struct yaml_node *node,
@@ -98,13 +102,13 @@ enum err section_probe(const struct reader *r, const struct yaml_node *node,
 		{ "url", reader_template, PROBE(lookup.url), true, NULL },
 		{ "method", reader_enum, PROBE(lookup.method), false, &lookup_methods },
 		{ "headers", reader_headers, PROBE(lookup.headers), false, NULL },
+		{ "graphql", reader_text, PROBE(lookup.graphql), false, NULL },
 		{ "dead", read_dead, PROBE(dead), false, NULL },
 	};
 	struct service_probe *probe = to;
 
 	TRY(reader_map(r, node, keys, ARRAY_LEN(keys), probe));
-	default_lookup(&probe->lookup);
-	return OK;
+	return default_lookup(r, node, &probe->lookup);
 }
 
 enum err section_discover(const struct reader *r, const struct yaml_node *node,
@@ -114,14 +118,14 @@ enum err section_discover(const struct reader *r, const struct yaml_node *node,
 		{ "url", reader_template, offsetof(struct service_lookup, url), true, NULL },
 		{ "method", reader_enum, offsetof(struct service_lookup, method), false,
 		  &lookup_methods },
+		{ "graphql", reader_text, offsetof(struct service_lookup, graphql), false, NULL },
 		{ "headers", reader_headers, offsetof(struct service_lookup, headers), false,
 		  NULL },
 	};
 	struct service_lookup *lookup = to;
 
 	TRY(reader_map(r, node, keys, ARRAY_LEN(keys), lookup));
-	default_lookup(lookup);
-	return OK;
+	return default_lookup(r, node, lookup);
 }
 
 /* "bearer", {form: NAME} or {json: NAME} */

@@ -121,6 +121,7 @@ typedef struct bytes (*service_value_fn)(const void *ctx, struct bytes name);
 struct service_lookup {
 	struct bytes url;
 	enum service_method method;
+	struct bytes graphql; /* n = 0: none; else what is asked by POST */
 	struct service_pairs headers;
 };
 

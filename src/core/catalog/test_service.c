@@ -494,6 +494,10 @@ static void it_refuses_with_file_line_and_reason(void **state)
 		  "    scopes: []\n    " INPUT "\n    effect: read\n    request: {method: "
 		  "GET, path: /a}\n    summary: x\n    resource: {note: a}\n",
 		  "f:22: '{x}' is no argument of this tool" },
+		{ "id: notes\nname: A\noauth:\n  authorize_url: https://a.example/\n"
+		  "  token_url: https://a.example/\n  client_auth: basic\n  pkce: S256\n"
+		  "  account: {url: https://a.example/, method: GET, graphql: x, id: sub}\n",
+		  "f:8: 'graphql' is sent by POST" },
 		{ TOOL("    effect: grow\n"),
 		  "f:18: 'effect' must be one of: read, write, destructive" },
 		{ TOOL("    select: {fields: [{a: b, c: d}]}\n"),

@@ -384,11 +384,15 @@ static enum err lookup_call(const struct service *service, const struct service_
 			    const json_t *variables, struct provider_call *ret)
 {
 	const struct provider_party party = { .variables = variables };
+	struct pairs pairs = { 0 };
 
 	call_init(ret, lookup->method);
 	if (lookup->url.n == 0)
 		return ERR_UNSUPPORTED;
 	TRY(expand(service, lookup->url, &party, &ret->url));
+	pairs_add(&pairs, "query", lookup->graphql);
+	if (lookup->graphql.n > 0)
+		body_print(ret, PROVIDER_BODY_JSON, &pairs);
 	ret->placements_n = provider_credentials(service, &ret->url, ret->placements);
 	add_headers(&lookup->headers, ret);
 	return call_err(ret);

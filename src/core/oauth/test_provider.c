@@ -209,6 +209,19 @@ static void revocation_takes_the_form_of_each_provider(void **state)
 	service_free(&service);
 }
 
+static void an_account_may_be_asked_for_by_graphql(void **state)
+{
+	struct service *service = builtin("linear");
+	struct provider_call call;
+
+	assert_int_equal(provider_call_account(service, NULL, &call), OK);
+	assert_int_equal(call.method, SERVICE_POST);
+	assert_int_equal(call.kind, PROVIDER_BODY_JSON);
+	assert_text(&call.body, "{\"query\":\"{ viewer { id email } }\"}");
+	provider_call_done(&call);
+	service_free(&service);
+}
+
 static void accounts_are_named_by_id_and_name(void **state)
 {
 	struct service *service = builtin("github");
@@ -310,6 +323,7 @@ int main(void)
 		cmocka_unit_test(a_refresh_places_both_secrets_and_cuts_where_the_file_says),
 		cmocka_unit_test(revocation_takes_the_form_of_each_provider),
 		cmocka_unit_test(accounts_are_named_by_id_and_name),
+		cmocka_unit_test(an_account_may_be_asked_for_by_graphql),
 		cmocka_unit_test(the_second_step_finds_variables_and_checks_them),
 		cmocka_unit_test(a_dead_token_is_told_from_an_unknown_state),
 	};
