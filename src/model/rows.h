@@ -263,7 +263,7 @@ struct approval_text_row {
 
 /* A user's authenticator (RFC 6238). */
 struct totp_row {
-	struct id user, tenant;
+	struct id id, tenant, user;
 	struct bytes secret; /* sealed */
 	uint64_t last_step;  /* the newest that was used: none up to it is taken again */
 	uint64_t generation;

@@ -272,7 +272,8 @@ test('approvals', async (t) => {
     assert.deepEqual(events.map((e) => `${e.event ?? e.kind} ${e.outcome}`.replace(/^evt_\S+ /, '')).length, 4);
     const kinds = events.map((e) => e.kind);
     assert.deepEqual(kinds, ['approval_request', 'approval_approve', 'call', 'call']);
-    assert.equal(events[1].digest, events[0].digest);
+    assert.equal(events[1].detail, events[0].detail);
+    assert.match(events[0].detail, /^[0-9a-f]{64}$/, "the digest of what was asked");
     assert.ok(events[1].actor, 'who decided');
   });
 
@@ -307,6 +308,32 @@ test('approvals', async (t) => {
     assert.equal((await s.settled(again)).outcome, 'failed');
     assert.equal((await s.outcome(again)).body.code, 'reauth_required');
     assert.ok(s.upstream.seen.length <= 2);
+  });
+
+  await t.test('whether a folder is private is found out before the policy decides, and again after the yes', async () => {
+    const policy = acmePolicy.replace('notes.list: allow',
+      'notes.list:\n        effect: allow\n        when: [{context: public}]\n        else: approve');
+    const about = { open: { private: false }, closed: { private: true }, odd: { private: 'perhaps' } };
+    const notes = (r) => /^\/folders\/[^/]+$/.test(r.url)
+      ? { status: about[r.url.slice(9)] ? 200 : 404, body: about[r.url.slice(9)] ?? {} }
+      : { body: { items: [{ id: 1 }] } };
+    await fresh(notes, policy);
+    const seen = () => s.upstream.seen.map((r) => r.url);
+    assert.equal((await s.call('notes.list', { folder: 'open' })).status, 200);
+    assert.deepEqual(seen(), ['/folders/open', '/folders/open/notes']);
+    const held = await s.call('notes.list', { folder: 'closed' });
+    assert.equal(held.status, 202, held.text);
+    assert.equal((await s.call('notes.list', { folder: 'odd' })).status, 202, 'what is not known is judged strictly');
+    assert.equal((await s.call('notes.list', { folder: 'absent' })).status, 202);
+    assert.ok(!seen().includes('/folders/closed/notes'));
+    await s.approve(held.body.approval);
+    assert.equal((await s.settled(held.body.approval)).outcome, 'ok');
+    assert.deepEqual(seen().slice(-2), ['/folders/closed', '/folders/closed/notes']);
+    await fresh(notes, policy.replace('else: approve', 'else: block'));
+    const denied = await s.call('notes.list', { folder: 'closed' });
+    assert.equal(denied.status, 403);
+    assert.equal(denied.body.code, 'denied');
+    assert.deepEqual(seen(), ['/folders/closed']);
   });
 
   await t.test('text for the person: nothing hidden, nothing cut', async () => {

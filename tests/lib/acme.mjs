@@ -36,13 +36,18 @@ export async function startUpstream(t, answer = () => ({ status: 200, body: { ok
 
 const input = (properties, required) => `{type: object, required: [${required}], properties: ${properties}, additionalProperties: false}`;
 
-export const acmeTools = `tools:
+export const acmeTools = `resources:
+  folder:
+    says: A folder
+    context: {request: {method: GET, path: "/folders/{folder}"}, private: /private}
+tools:
   - name: notes.list
     title: List notes
     says: List the notes of a folder
     effect: read
     scopes: [notes.read]
     input: ${input('{folder: {type: string}, limit: {type: integer, minimum: 1, maximum: 100}}', 'folder')}
+    resource: {folder: "{folder}"}
     request: {method: GET, path: "/folders/{folder}/notes", query: {limit: "{limit}"}}
     select: {from: items, fields: [id, title, {author: user.login}]}
     summary: "List the notes of {folder}"

@@ -129,7 +129,7 @@ static void approval_record(const struct flow *flow, const struct call *call,
 	ret->policy = row->policy_version;
 	ret->service = row->service;
 	ret->tool = row->tool;
-	memcpy(ret->digest, row->digest, sizeof ret->digest);
+	memcpy(ret->detail, row->digest, sizeof ret->detail);
 }
 
 static enum err approval_event(struct flow *flow, struct call *call, const struct approval_row *row,

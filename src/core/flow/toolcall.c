@@ -147,29 +147,6 @@ static void on_direct_done(struct flow *flow, struct toolrun *run, const struct 
 	tell(flow, wait, &news);
 }
 
-static enum err begin_direct(struct flow *flow, const struct toolcall_request *request,
-			     const struct toolcase *c, struct toolcall_wait *wait)
-{
-	const struct toolrun_start start = {
-		.tenant = request->tenant,
-		.vault = request->vault,
-		.address = request->address,
-		.definition = c->definition,
-		.service = request->service,
-		.tool = request->tool,
-		.account = request->account,
-		.arguments = request->arguments,
-		.origin = request->origin,
-		.call = wait->call,
-		.done = on_direct_done,
-		.ctx = wait,
-	};
-
-	TRY(toolrun_new(&start, &wait->run));
-	toolrun_begin(flow, wait->run);
-	return OK;
-}
-
 static enum err join_words(const struct service_words *words, struct dynbuf *out)
 {
 	for (size_t i = 0; i < words->n; i++) {
@@ -233,13 +210,71 @@ static enum err begin_held(struct flow *flow, const struct toolcall_request *req
 	return OK;
 }
 
+/* The context is known now: the call goes on, or a person is asked. A caller who has left by then
+ * is not asked for. */
+static enum err on_decide(struct flow *flow, struct toolrun *run, struct toolcase *c,
+			  bool *ret_goes_on)
+{
+	struct toolcall_wait *wait = run->ctx;
+	const struct toolcall_request request = {
+		.tenant = run->tenant,
+		.vault = run->vault,
+		.address = run->address,
+		.origin = buf_bytes(run->origin),
+		.service = buf_bytes(run->service),
+		.tool = buf_bytes(run->tool),
+		.account = buf_bytes(run->account),
+		.arguments = buf_bytes(run->arguments),
+		.reason = buf_bytes(run->reason),
+		.asynchronous = run->asynchronous,
+	};
+
+	*ret_goes_on = c->verdict.effect == POLICY_ALLOW;
+	if (*ret_goes_on)
+		return spend_limits(flow, c->permit, &c->use);
+	if (wait == NULL)
+		return OK;
+	wait->run = NULL;
+	const enum err err = begin_held(flow, &request, c, wait);
+	if (err != OK)
+		wait->run = run;
+	return err;
+}
+
+static enum err begin_direct(struct flow *flow, const struct toolcall_request *request,
+			     const struct toolcase *c, struct toolcall_wait *wait)
+{
+	const struct toolrun_start start = {
+		.tenant = request->tenant,
+		.vault = request->vault,
+		.address = request->address,
+		.definition = c->definition,
+		.service = request->service,
+		.tool = request->tool,
+		.account = request->account,
+		.arguments = request->arguments,
+		.origin = request->origin,
+		.reason = request->reason,
+		.asynchronous = request->asynchronous,
+		.call = wait->call,
+		.decide = c->wants_n > 0 ? on_decide : NULL,
+		.done = on_direct_done,
+		.ctx = wait,
+	};
+
+	TRY(toolrun_new(&start, &wait->run));
+	toolrun_begin(flow, wait->run);
+	return OK;
+}
+
 /* A repeat of what was asked for before costs nothing anew. */
 static enum err begin_case(struct flow *flow, const struct toolcall_request *request,
 			   struct toolcase *c, struct toolcall_wait *wait)
 {
-	if (c->verdict.effect != POLICY_ALLOW)
+	if (c->wants_n == 0 && c->verdict.effect != POLICY_ALLOW)
 		return begin_held(flow, request, c, wait);
-	TRY(spend_limits(flow, c->permit, &c->use));
+	if (c->wants_n == 0)
+		TRY(spend_limits(flow, c->permit, &c->use));
 	return begin_direct(flow, request, c, wait);
 }
 
@@ -315,17 +350,45 @@ enum err toolcall_cancel(struct flow *flow, struct call *call, struct id tenant,
 	return approval_cancel(flow, call, tenant, vault, approval);
 }
 
-/* Parks what came of it and tells who waits. */
-static void settle(struct flow *flow, struct approval_row *row, const struct toolsay *said)
+/* With the row's new state, in one transaction: so the log names its revision. */
+static enum err note_end(struct flow *flow, const struct approval_row *row,
+			 const struct toolend *end)
 {
-	struct dynbuf parked;
+	struct ipc_record record;
+
+	flow_record(flow, NULL, EVENT_call, end->outcome, &record);
+	record.tenant = row->tenant;
+	record.user = row->user;
+	record.vault = row->vault;
+	record.agent = row->agent;
+	record.connection = row->connection;
+	record.address = row->address;
+	record.object = row->id;
+	record.policy = row->policy_version;
+	record.service = row->service;
+	record.tool = row->tool;
+	toolend_put(end, &record);
+	return flow_event(flow, NULL, &record);
+}
+
+static enum err park(struct flow *flow, struct approval_row *row, const struct toolsay *said,
+		     const struct toolend *end)
+{
+	scoped(dynbuf_done) struct dynbuf parked;
 
 	dynbuf_init(&parked, TOOLSAY_PARKED_MAX);
 	toolsay_print(said, &parked);
-	enum err err = dynbuf_err(&parked);
-	if (err == OK)
-		err = approval_settle(flow, row, said->outcome, dynbuf_view(&parked));
-	dynbuf_done(&parked);
+	TRY(dynbuf_err(&parked));
+	TRY(approval_settle(flow, row, said->outcome, dynbuf_view(&parked)));
+	return note_end(flow, row, end);
+}
+
+/* Parks what came of it and tells who waits. */
+static void settle(struct flow *flow, struct approval_row *row, const struct toolsay *said,
+		   const struct toolend *end)
+{
+	const enum err err = park(flow, row, said, end);
+
 	if (err != OK) {
 		/* Not acknowledged: courier keeps the answer, and a restart finds it again. */
 		log_error("the outcome of an approved call could not be stored: %s",
@@ -344,7 +407,7 @@ static void on_approved_done(struct flow *flow, struct toolrun *run, const struc
 	(void)map_del(&flow->toolcalls, key_of(run->approval));
 	const enum err err = store_approval_get(flow->store, run->tenant, run->approval, &row);
 	if (err == OK)
-		settle(flow, &row, said);
+		settle(flow, &row, said, &run->end);
 	else
 		log_error("the row of an approved call is gone: %s", err_row(err)->name);
 	flow->toolcalls_waiting = true;
@@ -384,6 +447,8 @@ static enum err run_approved(struct flow *flow, struct approval_row *row)
 /* What is consumed and could not be begun: nothing was sent. */
 static void run_failed(struct flow *flow, struct approval_row *row, enum err err)
 {
+	const struct toolend end = { .outcome = OUTCOME_FAILED,
+				     .reason = err > OK ? (uint16_t)err : ERR_SERVER };
 	struct toolsay say;
 
 	log_warn("an approved call could not be begun: %s", err_row(err)->name);
@@ -391,7 +456,7 @@ static void run_failed(struct flow *flow, struct approval_row *row, enum err err
 		return;
 	toolsay_init(&say);
 	toolsay_err(&say, err, (struct bytes){ NULL, 0 });
-	settle(flow, row, &say);
+	settle(flow, row, &say, &end);
 	toolsay_done(&say);
 }
 
@@ -436,6 +501,10 @@ static enum err lost_one(void *ctx, const struct approval_row *found)
 {
 	struct flow *flow = ctx;
 	struct approval_row row = *found;
+	/* Its intent, if one was written, is closed with all others of that time. */
+	const struct toolend end = { .outcome = id_none(row.attempt) ? OUTCOME_FAILED
+								     : OUTCOME_UNKNOWN,
+				     .reason = ERR_UNCERTAIN };
 	struct toolsay say;
 
 	if (row.kind != APPROVAL_TOOL || map_find(&flow->toolcalls, key_of(row.id)) != NULL)
@@ -443,7 +512,7 @@ static enum err lost_one(void *ctx, const struct approval_row *found)
 	flow_request_begin(flow);
 	toolsay_init(&say);
 	toolsay_lost(&say, !id_none(row.attempt));
-	settle(flow, &row, &say);
+	settle(flow, &row, &say, &end);
 	toolsay_done(&say);
 	return OK;
 }
@@ -468,38 +537,11 @@ enum err toolcall_recover(struct flow *flow)
 	return store_approval_due(flow->store, APPROVAL_DUE_OPEN, flow->now, 500, lost_one, flow);
 }
 
-/* Closes the intent that the last core left open. */
-static void note_found(struct flow *flow, const struct approval_row *row,
-		       const struct ask_answer *answer, enum approval_outcome came)
-{
-	struct ipc_record record;
-
-	flow_record(flow, NULL, EVENT_call,
-		    came == APPROVAL_OK	       ? OUTCOME_OK
-		    : came == APPROVAL_UNKNOWN ? OUTCOME_UNKNOWN
-					       : OUTCOME_FAILED,
-		    &record);
-	record.ref = row->attempt;
-	record.tenant = row->tenant;
-	record.user = row->user;
-	record.vault = row->vault;
-	record.agent = row->agent;
-	record.connection = row->connection;
-	record.address = row->address;
-	record.object = row->id;
-	record.policy = row->policy_version;
-	record.service = row->service;
-	record.tool = row->tool;
-	record.status = answer->reply.status;
-	record.bytes = answer->reply.bytes;
-	record.duration_us = answer->reply.duration_us;
-	err_ignore(flow_note(flow, NULL, &record)); /* one without an end becomes unknown */
-}
-
 bool toolcall_found(struct flow *flow, const struct frame *frame)
 {
 	struct ask_answer answer;
 	struct approval_row row;
+	struct toolend end;
 	struct toolsay say;
 
 	if (ask_read(frame, &answer) != OK || id_none(answer.reply.attempt) ||
@@ -511,8 +553,8 @@ bool toolcall_found(struct flow *flow, const struct frame *frame)
 	}
 	toolsay_init(&say);
 	toolsay_answer(&say, &answer, true);
-	note_found(flow, &row, &answer, say.outcome);
-	settle(flow, &row, &say);
+	toolend_take(&answer, say.outcome, row.attempt, &end);
+	settle(flow, &row, &say, &end);
 	toolsay_done(&say);
 	return true;
 }

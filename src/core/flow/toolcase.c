@@ -84,6 +84,37 @@ static enum err ask_policy(const struct flow *flow, const struct toolcase_ask *a
 	return err;
 }
 
+static bool came_before(const struct service_tool *tool, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (tool->touches[i].resource == tool->touches[n].resource)
+			return true;
+	return false;
+}
+
+size_t toolcase_resources(const struct service_tool *tool, size_t n,
+			  const struct service_resource **ret)
+{
+	size_t count = 0;
+
+	*ret = NULL;
+	for (size_t i = 0; i < tool->touches_n; i++) {
+		if (tool->touches[i].resource->ask.path.n == 0 || came_before(tool, i))
+			continue;
+		if (count++ == n)
+			*ret = tool->touches[i].resource;
+	}
+	return count;
+}
+
+static void find_wants(const struct toolcase_ask *ask, struct toolcase *c)
+{
+	if (ask->context_known || !policy_needs_context(c->permit->policy, ask->service, ask->tool))
+		return;
+	for (size_t i = 0; i < SERVICE_TOUCHES_MAX; i++)
+		c->wants_n = toolcase_resources(c->tool, i, &c->wants[i]);
+}
+
 static bool has_word(struct bytes words, struct bytes word)
 {
 	while (words.n > 0)
@@ -119,7 +150,9 @@ enum err toolcase_look(struct flow *flow, const struct toolcase_ask *ask, struct
 	TRY(permit_again(flow, ask->tenant, ask->vault, permit));
 	TRY(find_tool(flow, ask, ret));
 	TRY(check_args(ask, ret));
-	TRY(ask_policy(flow, ask, ret));
+	find_wants(ask, ret);
+	if (ret->wants_n == 0)
+		TRY(ask_policy(flow, ask, ret));
 	TRY(permit_account(flow, permit, ask->service, ask->account));
 	return check_scopes(ret);
 }

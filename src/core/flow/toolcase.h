@@ -15,6 +15,7 @@ struct toolcase_ask {
 	struct id tenant, vault;
 	struct bytes origin; /* the address, 16 bytes; empty: not known */
 	struct bytes service, tool, account, arguments;
+	bool context_known; /* it was asked for, and this is what came of it */
 	enum policy_context context;
 };
 
@@ -26,6 +27,10 @@ struct toolcase {
 	struct doc args;
 	struct dynbuf ids; /* of the resources in use */
 	struct policy_use use;
+	/* The rule asks whether these are public: find out, and look again. There is no verdict
+	 * then. */
+	const struct service_resource *wants[SERVICE_TOUCHES_MAX];
+	size_t wants_n;
 	struct policy_verdict verdict;
 	char why[640]; /* what is wrong with the arguments, or why the policy refuses */
 };
@@ -35,4 +40,7 @@ struct toolcase {
  * The caller ends *@ret with toolcase_done(). */
 must_check enum err toolcase_look(struct flow *flow, const struct toolcase_ask *ask,
 				  struct permit *permit, struct toolcase *ret);
+/* The resources of @tool that can be asked for, each once: how many, and the @n-th (or NULL). */
+size_t toolcase_resources(const struct service_tool *tool, size_t n,
+			  const struct service_resource **ret);
 void toolcase_done(struct toolcase *c);

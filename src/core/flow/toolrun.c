@@ -24,6 +24,7 @@ void toolrun_free(struct toolrun **runp)
 	buf_free(&run->account);
 	buf_free(&run->arguments);
 	buf_free(&run->origin);
+	buf_free(&run->reason);
 	for (size_t i = 0; i < TOOLRUN_ANSWERS_MAX; i++)
 		buf_free(&run->answers[i]);
 	free(run);
@@ -42,6 +43,8 @@ enum err toolrun_new(const struct toolrun_start *start, struct toolrun **ret)
 	run->step_up = start->step_up;
 	memcpy(run->definition, start->definition, sizeof run->definition);
 	run->call = start->call;
+	run->asynchronous = start->asynchronous;
+	run->decide = start->decide;
 	run->done = start->done;
 	run->ctx = start->ctx;
 	TRY(buf_dup(start->service, &run->service));
@@ -49,6 +52,7 @@ enum err toolrun_new(const struct toolrun_start *start, struct toolrun **ret)
 	TRY(buf_dup(start->account, &run->account));
 	TRY(buf_dup(start->arguments, &run->arguments));
 	TRY(buf_dup(start->origin, &run->origin));
+	TRY(buf_dup(start->reason, &run->reason));
 	*ret = take(run);
 	return OK;
 }
@@ -74,14 +78,15 @@ static void run_record(const struct flow *flow, const struct toolrun *run, uint8
 
 static void run_fail(struct flow *flow, struct toolrun *run, enum err err, struct bytes detail)
 {
+	const bool denied = err == ERR_DENIED || err == ERR_APPROVAL_VOID;
 	struct ipc_record record;
 	struct toolsay say;
 
-	run_record(flow, run,
-		   err == ERR_DENIED || err == ERR_APPROVAL_VOID ? OUTCOME_DENIED : OUTCOME_FAILED,
-		   &record);
-	record.reason = err > OK ? (uint16_t)err : ERR_SERVER;
-	if (flow_note(flow, run->call, &record) != OK)
+	run->end = (struct toolend){ .outcome = denied ? OUTCOME_DENIED : OUTCOME_FAILED,
+				     .reason = err > OK ? (uint16_t)err : ERR_SERVER };
+	run_record(flow, run, run->end.outcome, &record);
+	record.reason = run->end.reason;
+	if (id_none(run->approval) && flow_note(flow, run->call, &record) != OK)
 		err = ERR_OVERLOADED;
 	toolsay_init(&say);
 	toolsay_err(&say, err, detail);
@@ -210,9 +215,22 @@ static void pack_placement(const struct service *service, struct packed *p)
 	IPC_LIST_ADD(&p->placements, placement, &placement);
 }
 
+/* A resource is asked for with the arguments of the tool that reaches it. */
+static enum err build(const struct toolrun *run, const struct toolcase *c,
+		      const struct sources *sources, struct tools_request *ret)
+{
+	if (!run->asking)
+		return tools_build(c->service, c->tool, run->step, &sources->values, ret);
+	struct service_tool asking = *c->tool;
+	asking.steps[0] = c->wants[run->asked]->ask;
+	asking.steps_n = 1;
+	return tools_build(c->service, &asking, 0, &sources->values, ret);
+}
+
 static enum err pack(const struct toolrun *run, const struct toolcase *c,
 		     const struct sources *sources, struct packed *p)
 {
+	const bool last = !run->asking && run->step + 1 == c->tool->steps_n;
 	static const uint8_t methods[] = {
 		[SERVICE_GET] = HTTP_GET,	[SERVICE_POST] = HTTP_POST,
 		[SERVICE_PUT] = HTTP_PUT,	[SERVICE_PATCH] = HTTP_PATCH,
@@ -220,11 +238,11 @@ static enum err pack(const struct toolrun *run, const struct toolcase *c,
 	};
 	const struct tools_request *request = &p->request;
 
-	TRY(tools_build(c->service, c->tool, run->step, &sources->values, &p->request));
+	TRY(build(run, c, sources, &p->request));
 	pack_headers(p);
 	pack_placement(c->service, p);
 	dynbuf_init(&p->select, IPC_SELECT_MAX);
-	if (run->step + 1 == c->tool->steps_n)
+	if (last)
 		TRY(tools_select(c->tool, &p->select));
 	TRY(dynbuf_err(&p->headers));
 	TRY(dynbuf_err(&p->placements));
@@ -274,7 +292,7 @@ static enum err send_step(struct flow *flow, struct toolrun *run, const struct t
 	struct ipc_record record;
 
 	TRY(sources_read(flow, run, c, &sources));
-	TRY(note_attempt(flow, run, run->step + 1 == c->tool->steps_n));
+	TRY(note_attempt(flow, run, !run->asking && run->step + 1 == c->tool->steps_n));
 	const enum err err = pack(run, c, &sources, &packed);
 	if (err != OK)
 		return err == ERR_MALFORMED || err == ERR_NOT_FOUND || err == ERR_TOO_LARGE
@@ -289,7 +307,7 @@ static enum err send_step(struct flow *flow, struct toolrun *run, const struct t
 }
 
 static enum err try_step(struct flow *flow, struct toolrun *run, struct toolcase *c,
-			 bool *ret_waits)
+			 bool *ret_waits, bool *ret_over)
 {
 	const struct toolcase_ask ask = {
 		.tenant = run->tenant,
@@ -299,13 +317,26 @@ static enum err try_step(struct flow *flow, struct toolrun *run, struct toolcase
 		.tool = buf_bytes(run->tool),
 		.account = buf_bytes(run->account),
 		.arguments = buf_bytes(run->arguments),
+		.context_known = run->context_known,
+		.context = run->context,
 	};
+	bool goes_on = true;
 
 	*ret_waits = false;
-	enum err err = toolcase_look(flow, &ask, &run->permit, c);
-	if (err == OK)
-		err = still_decided(run, c);
-	TRY(err);
+	TRY(toolcase_look(flow, &ask, &run->permit, c));
+	run->asking = c->wants_n > 0;
+	if (!run->asking && run->decide != NULL) {
+		const toolrun_decide_fn decide = run->decide;
+		run->decide = NULL;
+		memcpy(run->definition, c->definition, sizeof run->definition);
+		TRY(decide(flow, run, c, &goes_on));
+		if (!goes_on) {
+			*ret_over = true;
+			return OK;
+		}
+	}
+	if (!run->asking)
+		TRY(still_decided(run, c));
 	TRY(see_to_token(flow, run, ret_waits));
 	if (*ret_waits)
 		return OK;
@@ -318,9 +349,11 @@ static enum err try_step(struct flow *flow, struct toolrun *run, struct toolcase
 static void run_step(struct flow *flow, struct toolrun *run)
 {
 	struct toolcase c;
-	bool waits;
+	bool waits, over = false;
 
-	const enum err err = try_step(flow, run, &c, &waits);
+	const enum err err = try_step(flow, run, &c, &waits, &over);
+	if (over)
+		toolrun_free(&run);
 	if (err != OK) {
 		/* A person said yes to what does not hold any more. */
 		const bool is_void =
@@ -331,26 +364,20 @@ static void run_step(struct flow *flow, struct toolrun *run)
 	toolcase_done(&c);
 }
 
+/* Of a call that was approved, the last outcome goes down with its row. */
 static void note_outcome(struct flow *flow, struct toolrun *run, const struct ask_answer *answer,
-			 enum approval_outcome came)
+			 enum approval_outcome came, bool last)
 {
-	static const uint8_t outcomes[] = {
-		[APPROVAL_OPEN] = OUTCOME_OK,	    [APPROVAL_OK] = OUTCOME_OK,
-		[APPROVAL_FAILED] = OUTCOME_FAILED, [APPROVAL_UNKNOWN] = OUTCOME_UNKNOWN,
-		[APPROVAL_VOID] = OUTCOME_DENIED,
-	};
 	struct ipc_record record;
 
-	run_record(flow, run, outcomes[came], &record);
-	record.ref = run->intent;
-	record.status = answer->reply.status;
-	record.bytes = answer->reply.bytes;
-	record.duration_us = answer->reply.duration_us;
-	if (answer->outcome != ASK_ANSWERED && came != APPROVAL_OK)
-		record.reason = answer->err > OK ? (uint16_t)answer->err : ERR_SERVER;
 	/* Keeper refused: it wrote no intent that would need an end. */
-	if (answer->outcome == ASK_NOT_SENT && answer->err == ERR_SEALED)
+	const bool begun = answer->outcome != ASK_NOT_SENT || answer->err != ERR_SEALED;
+	const struct id none = { { 0 } };
+	toolend_take(answer, came, begun ? run->intent : none, &run->end);
+	if (!begun || (last && !id_none(run->approval)))
 		return;
+	run_record(flow, run, run->end.outcome, &record);
+	toolend_put(&run->end, &record);
 	err_ignore(flow_note(flow, run->call, &record)); /* one without an end becomes unknown */
 }
 
@@ -360,6 +387,68 @@ static bool goes_on(struct toolrun *run, const struct ask_answer *answer, size_t
 	return run->step + 1 < steps && answer->outcome == ASK_ANSWERED &&
 	       answer->reply.status >= 200 && answer->reply.status < 300 &&
 	       buf_dup(answer->reply.body, &run->answers[run->step]) == OK;
+}
+
+/* What an answer says of a resource: true, or one of the texts, means private. */
+static enum policy_context context_of(const struct service_resource *resource, struct bytes body)
+{
+	enum policy_context context = POLICY_CONTEXT_UNKNOWN;
+	struct doc doc = { 0 };
+
+	if (doc_read(body, &doc) != OK)
+		return context;
+	const uint32_t node = doc_pointer(&doc, resource->at);
+	const unsigned kind = doc_kind(&doc, node);
+	if (resource->in.n == 0 && (kind == DOC_TRUE || kind == DOC_FALSE))
+		context = kind == DOC_TRUE ? POLICY_PRIVATE : POLICY_PUBLIC;
+	if (resource->in.n > 0 && kind == DOC_STRING) {
+		context = POLICY_PUBLIC;
+		for (size_t i = 0; i < resource->in.n; i++)
+			if (doc_is(&doc, node, resource->in.at[i]))
+				context = POLICY_PRIVATE;
+	}
+	doc_done(&doc);
+	return context;
+}
+
+/* The resource that was asked for: the rows may have changed meanwhile, so it is found again. */
+static const struct service_resource *asked_for(struct flow *flow, const struct toolrun *run,
+						size_t *ret_count)
+{
+	const struct service_resource *found = NULL;
+	const struct service *service;
+
+	*ret_count = 0;
+	if (compiled_service(flow, run->tenant, buf_bytes(run->service), &service) != OK)
+		return NULL;
+	for (size_t i = 0; i < service->tools_n; i++) {
+		const struct service_tool *tool = &service->tools[i];
+		if (!bytes_eq(tool->name, buf_bytes(run->tool)))
+			continue;
+		*ret_count = toolcase_resources(tool, run->asked, &found);
+	}
+	return found;
+}
+
+/* All that a call reaches must be of one kind, else it is neither public nor private. */
+static void took_context(struct flow *flow, struct toolrun *run, const struct ask_answer *answer)
+{
+	size_t count;
+	const struct service_resource *resource = asked_for(flow, run, &count);
+	enum policy_context context = POLICY_CONTEXT_UNKNOWN;
+
+	if (resource != NULL && answer->outcome == ASK_ANSWERED && answer->reply.status >= 200 &&
+	    answer->reply.status < 300)
+		context = context_of(resource, answer->reply.body);
+	note_outcome(flow, run, answer,
+		     context == POLICY_CONTEXT_UNKNOWN ? APPROVAL_FAILED : APPROVAL_OK, false);
+	if (run->asked == 0)
+		run->context = context;
+	else if (run->context != context)
+		run->context = POLICY_CONTEXT_UNKNOWN;
+	run->asked++;
+	run->context_known = run->asked >= count || run->context == POLICY_CONTEXT_UNKNOWN;
+	run_step(flow, run);
 }
 
 struct shape {
@@ -411,21 +500,25 @@ static void on_answer(struct flow *flow, void *journey, const struct ask_answer 
 	const bool last = run->step + 1 >= shape.steps;
 	struct toolsay say;
 
+	if (run->asking) {
+		took_context(flow, run, answer);
+		return;
+	}
 	if (goes_on(run, answer, shape.steps)) {
-		note_outcome(flow, run, answer, APPROVAL_OK);
+		note_outcome(flow, run, answer, APPROVAL_OK, false);
 		run->step++;
 		run_step(flow, run);
 		return;
 	}
 	if (goes_again(flow, run, answer)) {
-		note_outcome(flow, run, answer, APPROVAL_FAILED);
+		note_outcome(flow, run, answer, APPROVAL_FAILED, false);
 		if (!id_none(run->attempt))
 			ask_ack(flow, run->attempt);
 		return;
 	}
 	toolsay_init(&say);
 	toolsay_answer(&say, answer, last && shape.writes);
-	note_outcome(flow, run, answer, say.outcome);
+	note_outcome(flow, run, answer, say.outcome, true);
 	run_end(flow, run, &say);
 }
 

@@ -10,6 +10,7 @@
 #include "core/flow/approval.h"
 #include "core/flow/permit.h"
 #include "core/flow/toolsay.h"
+#include "core/policy/policy.h"
 
 struct toolcase;
 struct toolrun;
@@ -19,21 +20,33 @@ enum {
 	TOOLRUN_ANSWERS_MAX = 3,
 };
 
+/* What is to be done now that the context is known: *@ret_goes_on false ends the run without a
+ * word.
+ */
+typedef enum err (*toolrun_decide_fn)(struct flow *flow, struct toolrun *run, struct toolcase *c,
+				      bool *ret_goes_on);
 typedef void (*toolrun_done_fn)(struct flow *flow, struct toolrun *run, const struct toolsay *said);
 
 struct toolrun {
 	struct id tenant, vault, address, approval; /* approval none: nobody had to be asked */
 	bool step_up;				    /* the approval was given with a code */
 	uint8_t definition[32];			    /* of the tool that was decided upon */
-	struct buf *service, *tool, *account, *arguments, *origin;
+	struct buf *service, *tool, *account, *arguments, *origin, *reason;
+	bool asynchronous;
+	/* How public what it reaches is: asked before the first step, resource by resource. */
+	bool asking, context_known;
+	size_t asked;
+	enum policy_context context;
 	struct call *call; /* NULL: nobody waits for the events */
 	size_t step;
 	struct id intent, attempt;
+	struct toolend end; /* of one that was approved: put down with its row */
 	struct permit permit;
 	uint64_t version; /* of the token that was used */
 	bool again;	  /* with another token, once */
 	bool spent;	  /* from the limits: an approved call costs when it is carried out */
 	struct buf *answers[TOOLRUN_ANSWERS_MAX];
+	toolrun_decide_fn decide; /* NULL: it was decided upon before the run */
 	toolrun_done_fn done;
 	void *ctx;
 };
@@ -42,8 +55,10 @@ struct toolrun_start {
 	struct id tenant, vault, address, approval;
 	bool step_up;
 	const uint8_t *definition;
-	struct bytes service, tool, account, arguments, origin;
+	struct bytes service, tool, account, arguments, origin, reason;
+	bool asynchronous;
 	struct call *call;
+	toolrun_decide_fn decide;
 	toolrun_done_fn done;
 	void *ctx;
 };

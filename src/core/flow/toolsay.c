@@ -5,6 +5,34 @@
 
 enum { FORM = 1, PROVIDER_WORDS_MAX = 4096 };
 
+void toolend_take(const struct ask_answer *answer, enum approval_outcome came, struct id ref,
+		  struct toolend *ret)
+{
+	static const uint8_t outcomes[] = {
+		[APPROVAL_OPEN] = OUTCOME_OK,	    [APPROVAL_OK] = OUTCOME_OK,
+		[APPROVAL_FAILED] = OUTCOME_FAILED, [APPROVAL_UNKNOWN] = OUTCOME_UNKNOWN,
+		[APPROVAL_VOID] = OUTCOME_DENIED,
+	};
+
+	*ret = (struct toolend){ .outcome = outcomes[came],
+				 .status = answer->reply.status,
+				 .bytes = answer->reply.bytes,
+				 .duration_us = answer->reply.duration_us,
+				 .ref = ref };
+	if (answer->outcome != ASK_ANSWERED && came != APPROVAL_OK)
+		ret->reason = answer->err > OK ? (uint16_t)answer->err : ERR_SERVER;
+}
+
+void toolend_put(const struct toolend *end, struct ipc_record *record)
+{
+	record->outcome = end->outcome;
+	record->reason = end->reason;
+	record->status = end->status;
+	record->bytes = end->bytes;
+	record->duration_us = end->duration_us;
+	record->ref = end->ref;
+}
+
 void toolsay_init(struct toolsay *say)
 {
 	*say = (struct toolsay){ .outcome = APPROVAL_OPEN };

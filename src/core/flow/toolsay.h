@@ -20,6 +20,17 @@ struct toolsay {
 	struct dynbuf text, structured;
 };
 
+/* What the record that ends a call says of the answer. */
+struct toolend {
+	uint8_t outcome; /* enum event_outcome */
+	uint16_t reason, status;
+	uint64_t bytes, duration_us;
+	struct id ref; /* the intent; none where nothing was about to leave */
+};
+void toolend_take(const struct ask_answer *answer, enum approval_outcome came, struct id ref,
+		  struct toolend *ret);
+void toolend_put(const struct toolend *end, struct ipc_record *record);
+
 void toolsay_init(struct toolsay *say);
 void toolsay_done(struct toolsay *say);
 /* Refused, or failed before anything left. @detail may be empty. */

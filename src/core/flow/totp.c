@@ -51,8 +51,9 @@ enum err totp_enrol(struct flow *flow, struct call *call, struct bytes subject,
 	TRY(store_user_find(flow->store, call->tenant, str("local"), subject, &user));
 	rng_fill(secret, sizeof secret);
 	const struct totp_row row = {
-		.user = user.id,
+		.id = id_new(),
 		.tenant = user.tenant,
+		.user = user.id,
 		.secret = { secret, sizeof secret },
 		.created = flow->now,
 		.rev = 1,

@@ -146,6 +146,7 @@ static void put_approval(struct home *home)
 		.rev = 1,
 	};
 	const struct totp_row totp = {
+		.id = id_new(),
 		.user = home->user,
 		.tenant = home->tenant,
 		.secret = str(HOME_SEED),

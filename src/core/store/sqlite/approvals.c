@@ -275,6 +275,7 @@ enum err store_totp_put(struct store *store, const struct totp_row *row)
 	if (err == ERR_NOT_FOUND)
 		return row_write(store, STATEMENT_totp_put, &table_totp, &copy, NULL);
 	TRY(err);
+	copy.id = old.id;
 	copy.rev = old.rev;
 	return store_totp_update(store, &copy);
 }

@@ -111,7 +111,7 @@ TABLE(approval_text, "approval_texts", AT(approval), AT(tenant), -1)
 
 #define ROW totp_row
 COLUMNS(totp)
-TABLE(totp, "totps", AT(user), AT(tenant), AT(rev))
+TABLE(totp, "totps", AT(id), AT(tenant), AT(rev))
 #undef ROW
 
 #define ROW outbox_row
