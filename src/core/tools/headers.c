@@ -111,7 +111,7 @@ enum tools_header_fate tools_header(const struct service *service, const struct 
 		return TOOLS_HEADER_REFUSE;
 	if (is_one_of(name, dropped, ARRAY_LEN(dropped)) || starts(name, "x-forwarded-") ||
 	    bytes_caseis(name, "x-real-ip") || starts(name, "sec-") ||
-	    same_name(service->api.header, name))
+	    same_name(service->api.header, name) || same_name(service->api.secret_header, name))
 		return TOOLS_HEADER_DROP;
 	if (tool == NULL || is_one_of(name, harmless, ARRAY_LEN(harmless)) ||
 	    named_by(service, tool, name))

@@ -116,11 +116,12 @@ static enum service_effect guess_effect(const struct service *service, const str
 	return effect;
 }
 
-/* A slash in disguise reaches a tool's place for it, or nobody knows what. */
-static bool has_slash(const struct raw *raw)
+/* What ends or divides a path, in disguise, belongs into a tool's place for it, or nobody knows
+ * where the request goes. */
+static bool has_disguise(const struct raw *raw)
 {
 	for (size_t i = 0; i < raw->segments_n; i++)
-		if (raw->segments[i].slash)
+		if (raw->segments[i].slash || raw->segments[i].mark)
 			return true;
 	return false;
 }
@@ -132,13 +133,19 @@ static enum err find_tool(struct unify *unify, struct tools_found *ret)
 
 	for (size_t i = 0; i < service->tools_n; i++)
 		TRY(try_tool(unify, &service->tools[i], &best, ret));
+	/* a batch may hold any request of any tool */
+	if (best.tool == NULL && unify->raw->method != SERVICE_GET && raw_is_batch(unify->raw)) {
+		ret->near_n = 0;
+		for (size_t i = 0; i < service->tools_n; i++)
+			add_near(ret, &service->tools[i]);
+	}
 	if (best.tool != NULL && !best.tie) {
 		ret->tool = best.tool;
 		ret->effect = best.tool->effect;
 		ret->near_n = 0;
 		return OK;
 	}
-	if (has_slash(unify->raw))
+	if (has_disguise(unify->raw))
 		return ERR_MALFORMED;
 	dynbuf_reset(&ret->args);
 	ret->effect = guess_effect(service, unify->raw, ret);

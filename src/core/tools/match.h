@@ -9,7 +9,7 @@
  *     path, each query parameter, header place and body member, and the arguments
  *     so found are valid by the tool's schema.
  *  2. A request that only reaches a tool (another parameter, content type, case,
- *     version, a body that cannot be read, the same GraphQL field …) is near it:
+ *     version, a body that cannot be read, the same GraphQL field, a batch) is near it:
  *     it may do what the tool does, so it is only as free as the strictest of the
  *     rule for raw requests and the decisions on all tools near it.
  *  3. What servers read in different ways is refused: dot segments, doubled

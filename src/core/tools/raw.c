@@ -79,6 +79,12 @@ bool raw_is_utf8(struct bytes text)
 	return true;
 }
 
+static bool same_letters(struct bytes a, struct bytes b)
+{
+	return a.n == b.n &&
+	       (a.n == 0 || strncasecmp((const char *)a.p, (const char *)b.p, a.n) == 0);
+}
+
 static bool is_dots(struct bytes text)
 {
 	return bytes_is(text, ".") || bytes_is(text, "..");
@@ -106,13 +112,14 @@ static enum err read_segment(struct raw *raw, struct bytes segment)
 
 	if (raw->segments_n == RAW_SEGMENTS_MAX)
 		return ERR_TOO_LARGE;
-	to->slash = false;
+	to->slash = to->mark = false;
 	while (segment.n > 0) {
 		TRY(next_byte(&segment, &c, &encoded));
 		/* ';' begins parameters of a segment, which some servers cut off */
 		if (c < 0x20 || c == 0x7f || c == '\\' || c == ';')
 			return ERR_MALFORMED;
 		to->slash |= c == '/';
+		to->mark |= c == '?' || c == '#';
 		dynbuf_u8(&raw->text, c);
 		if (encoded && !is_unreserved(c))
 			put_encoded(c, raw->target);
@@ -199,7 +206,11 @@ static enum err read_parameter(struct raw *raw, struct bytes pair)
 		TRY(read_text(raw, pair, &to->value));
 	}
 	raw->parameters_n++;
-	return overrides_method(to->name) ? ERR_UNSUPPORTED : OK;
+	if (overrides_method(to->name))
+		return ERR_UNSUPPORTED;
+	/* where the credential goes stands nothing of the caller's */
+	return raw->credential.n > 0 && same_letters(to->name, raw->credential) ? ERR_UNSUPPORTED
+										: OK;
 }
 
 static enum err read_query(struct raw *raw, struct bytes query)
@@ -223,18 +234,6 @@ static struct bytes host_of(struct bytes origin)
 	const size_t n = bytes_starts(origin, "https://") ? 8 : 7;
 
 	return (struct bytes){ origin.p + n, origin.n - n };
-}
-
-static bool same_host(struct bytes a, struct bytes b)
-{
-	if (a.n != b.n)
-		return false;
-	for (size_t i = 0; i < a.n; i++) {
-		const uint8_t c = a.p[i] >= 'A' && a.p[i] <= 'Z' ? a.p[i] | 0x20 : a.p[i];
-		if (c != b.p[i])
-			return false;
-	}
-	return true;
 }
 
 size_t raw_host_of(const struct service *service, struct bytes url, struct bytes *ret_rest)
@@ -291,7 +290,7 @@ static enum err read_host(const struct service *service, struct bytes *path, str
 		n++;
 	const struct bytes first = { path->p + 1, n - 1 };
 	for (size_t i = 0; i < service->api.hosts_n; i++)
-		if (raw->origins[i].p != NULL && same_host(first, host_of(raw->origins[i]))) {
+		if (raw->origins[i].p != NULL && same_letters(first, host_of(raw->origins[i]))) {
 			raw->host = i;
 			*path = (struct bytes){ path->p + n, path->n - n };
 			dynbuf_bytes(raw->target, raw->origins[i]);
@@ -342,6 +341,7 @@ enum err raw_read(const struct service *service, const struct tools_raw *from,
 	bool named;
 
 	ret->from = from;
+	ret->credential = service->api.query;
 	ret->segments_n = ret->parameters_n = 0;
 	ret->target = target;
 	dynbuf_init(&ret->text, TEXT_MAX);
@@ -409,4 +409,15 @@ bool raw_type_is_json(const struct tools_raw *raw)
 		return false;
 	const struct bytes head = { type.p, 12 }, tail = { type.p + type.n - 5, 5 };
 	return bytes_caseis(head, "application/") && bytes_caseis(tail, "+json");
+}
+
+bool raw_is_batch(const struct raw *raw)
+{
+	static const char *const names[] = { "batch", "$batch", "_batch", "composite" };
+
+	for (size_t i = 0; i < raw->segments_n; i++)
+		for (size_t k = 0; k < ARRAY_LEN(names); k++)
+			if (bytes_caseis(raw->segments[i].text, names[k]))
+				return true;
+	return false;
 }

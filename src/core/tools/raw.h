@@ -11,6 +11,7 @@ enum { RAW_SEGMENTS_MAX = 64, RAW_PARAMETERS_MAX = 100 };
 struct raw_segment {
 	struct bytes text; /* decoded */
 	bool slash;	   /* it held an encoded one */
+	bool mark;	   /* it held an encoded '?' or '#' */
 };
 
 struct raw_parameter {
@@ -26,6 +27,8 @@ struct raw {
 						    NULL: it lacks a variable */
 	size_t base_host, host;			 /* which of them the base has, and the request */
 	struct bytes base; /* path of the base; p = NULL: it lacks a variable */
+	struct bytes
+		credential; /* the parameter that the service's credential goes into; n = 0: none */
 	size_t segments_n;
 	struct raw_segment segments[RAW_SEGMENTS_MAX]; /* of the whole path, base included */
 	size_t parameters_n;
@@ -47,3 +50,5 @@ bool raw_type_is(const struct tools_raw *raw, const char *want);
 /* application/json, or a type built on it. */
 bool raw_type_is_json(const struct tools_raw *raw);
 bool raw_is_utf8(struct bytes text);
+/* Whether it goes to an endpoint that carries out requests which it finds in a body. */
+bool raw_is_batch(const struct raw *raw);

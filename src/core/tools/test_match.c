@@ -250,6 +250,165 @@ static void a_request_of_no_tool_counts_as_its_method_says(void **state)
 	service->api.rpc = false;
 }
 
+static void a_batch_is_near_every_tool(void **state)
+{
+	static const char *const targets[] = { "/batch", "/$batch", "/%24Batch/x",
+					       "/up.sample.example/services/data/composite/tree" };
+	struct tools_found found;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+		assert_int_equal(match("POST", targets[i], JSON, "{}", &found), OK);
+		assert_int_equal(found.near_n, service->tools_n);
+		assert_int_equal(found.effect, SERVICE_DESTRUCTIVE);
+		tools_found_done(&found);
+	}
+}
+
+static void nobody_else_fills_the_place_of_the_credential(void **state)
+{
+	struct tools_found found;
+
+	(void)state;
+	service->api.query = str("key");
+	assert_int_equal(match("GET", "/x?key=1", NULL, NULL, &found), ERR_UNSUPPORTED);
+	tools_found_done(&found);
+	assert_int_equal(match("GET", "/x?a=b&K%45Y", NULL, NULL, &found), ERR_UNSUPPORTED);
+	tools_found_done(&found);
+	service->api.query = str(NULL);
+}
+
+/* A request that a tool makes, and ways to write it that some server takes for the same. */
+struct trick {
+	const char *method, *target, *type, *body;
+};
+
+static uint32_t chance_state;
+
+static uint32_t chance(uint32_t below)
+{
+	chance_state = chance_state * 1664525 + 1013904223;
+	return (chance_state >> 8) % below;
+}
+
+static void insert(char *text, size_t at, const char *piece)
+{
+	memmove(text + at + strlen(piece), text + at, strlen(text + at) + 1);
+	memcpy(text + at, piece, strlen(piece));
+}
+
+/* Each leaves a request that reaches the same tool somewhere. */
+static void play(char *target, const char **method, const char **type)
+{
+	static const char *const pieces[] = { "/.",   "/",    "/x/..", "/%2e", "/%2E%2E/v1",
+					      "%2F.", ";a=b", "%3Bx",  "/./",  "\\" };
+	static const char *const suffixes[] = {
+		"?x=1", "?",	 "/",	"/?a",	 "?_method=GET",
+		"#x",	"?a&a=", "%20", ".json", "?access_token=x"
+	};
+	char *path = strchr(target + 1, '/');
+	const size_t n = strlen(target);
+	size_t at = (size_t)(path - target) + chance((uint32_t)strlen(path));
+
+	switch (chance(7)) {
+	case 0:
+		if (target[at] != '/' && target[at] != '%') {
+			char hex[4];
+			snprintf(hex, sizeof hex, chance(2) ? "%%%02X" : "%%%02x", target[at]);
+			target[at] = hex[0];
+			insert(target, at + 1, hex + 1);
+		}
+		break;
+	case 1:
+		if (target[at] == '/')
+			insert(target, at, pieces[chance(ARRAY_LEN(pieces))]);
+		break;
+	case 2:
+		insert(target, n, suffixes[chance(ARRAY_LEN(suffixes))]);
+		break;
+	case 3:
+		if (target[at] >= 'a' && target[at] <= 'z')
+			target[at] = (char)(target[at] - 0x20);
+		break;
+	case 4:
+		*type = chance(2) ? "text/plain" : NULL;
+		break;
+	case 5:
+		if (strcmp(*method, "PATCH") == 0)
+			*method = chance(2) ? "POST" : "PUT";
+		break;
+	default:
+		if (target[at] == '%')
+			insert(target, at + 1, "25");
+	}
+}
+
+static bool reaches(const struct tools_found *found, const char *tool)
+{
+	if (found->tool != NULL && strcmp(name_of(found->tool), tool) == 0)
+		return true;
+	for (size_t i = 0; i < found->near_n; i++)
+		if (strcmp(name_of(found->near[i]), tool) == 0)
+			return true;
+	return false;
+}
+
+/* What is left is a request that no server takes for the tool's: other letters in the path, or more
+ * segments. */
+static bool is_another(const struct tools_found *found, const char *literal)
+{
+	char text[1000];
+
+	assert_int_equal(bytes_str(dynbuf_view(&found->target), text, sizeof text), OK);
+	text[strcspn(text, "?")] = 0;
+	if (text[strlen(text) - 1] == '/')
+		text[strlen(text) - 1] = 0;
+	const char *at = strcasestr(text, literal);
+	return at == NULL || strchr(at + strlen(literal), '/') != NULL;
+}
+
+/* Tricks with the letters of a request end at the tool, near it, or refused. */
+static void no_trick_leads_past_a_tool(void **state)
+{
+	static const struct {
+		const char *tool, *method, *target, *type, *body, *literal;
+	} rows[] = {
+		{ "repos.delete", "DELETE", "/api.sample.example/v1/s-1/repos/acme/site", NULL,
+		  NULL, "/v1/s-1/repos/acme/site" },
+		{ "issues.close", "PATCH", "/api.sample.example/v1/s-1/repos/acme/site/issues/7",
+		  JSON, "{\"state\":\"closed\"}", "/repos/acme/site/issues/7" },
+		{ "charges.create", "POST", "/api.sample.example/v1/s-1/charges", FORM,
+		  "amount=5&currency=eur", "/v1/s-1/charges" },
+	};
+	size_t refused = 0, exact = 0, near = 0;
+
+	(void)state;
+	const char *seed = getenv("VALETKEY_SEED");
+	chance_state = seed == NULL ? 3 : (uint32_t)atoi(seed);
+	for (size_t i = 0; i < 60000; i++) {
+		const char *method = rows[i % 3].method, *type = rows[i % 3].type;
+		const char *tool = rows[i % 3].tool;
+		struct tools_found found;
+		char target[500];
+		snprintf(target, sizeof target, "%s", rows[i % 3].target);
+		for (uint32_t n = 1 + chance(4); n > 0; n--)
+			play(target, &method, &type);
+		const enum err err = match(method, target, type, rows[i % 3].body, &found);
+		if (err != OK)
+			refused++;
+		else if (found.tool != NULL && reaches(&found, tool))
+			exact++;
+		else if (reaches(&found, tool))
+			near++;
+		else if (!is_another(&found, rows[i % 3].literal))
+			fail_msg("%s %s (%.*s) leads past %s", method, target, (int)found.target.n,
+				 (const char *)found.target.p, tool);
+		tools_found_done(&found);
+	}
+	if (refused < 5000 || exact < 5000 || near < 5000)
+		fail_msg("%zu refused, %zu exact, %zu near", refused, exact, near);
+}
+
 static void what_servers_read_in_different_ways_is_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -274,6 +433,8 @@ static void what_servers_read_in_different_ways_is_refused(void **state)
 		"/repos/a%5Cb/c",
 		"/repos/a%00/b",
 		"/repos/a%0a/b",
+		"/nothing%3Fx",
+		"/nothing%23x",
 		"/repos/a/b%",
 		"/repos/a/b%4",
 		"/repos/a/b%zz",
@@ -551,6 +712,9 @@ int main(void)
 		cmocka_unit_test(a_request_is_known_as_the_tool_it_is),
 		cmocka_unit_test(a_request_that_is_not_all_the_tools_is_only_near_it),
 		cmocka_unit_test(a_request_of_no_tool_counts_as_its_method_says),
+		cmocka_unit_test(a_batch_is_near_every_tool),
+		cmocka_unit_test(nobody_else_fills_the_place_of_the_credential),
+		cmocka_unit_test(no_trick_leads_past_a_tool),
 		cmocka_unit_test(what_servers_read_in_different_ways_is_refused),
 		cmocka_unit_test(what_would_make_another_request_of_it_is_refused),
 		cmocka_unit_test(headers_are_part_of_the_request),

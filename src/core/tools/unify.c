@@ -15,7 +15,7 @@ static bool is_version(struct bytes text)
 	size_t i = text.n > 0 && (text.p[0] == 'v' || text.p[0] == 'V') ? 1 : 0;
 	bool digits = false;
 
-	if (bytes_caseis(text, "latest"))
+	if (bytes_caseis(text, "latest") || bytes_caseis(text, "beta"))
 		return true;
 	for (; i < text.n; i++) {
 		if (text.p[i] >= '0' && text.p[i] <= '9')
@@ -26,15 +26,17 @@ static bool is_version(struct bytes text)
 	return digits;
 }
 
-/* Servers may take these for the same: another case, a format as a suffix, another version. */
+/* Servers may take these for the same: another case, a format or a space behind, another version.
+ */
 static enum unify_fit fit_literal(struct bytes want, struct bytes have)
 {
 	if (bytes_eq(want, have))
 		return UNIFY_EXACT;
-	const uint8_t *dot = have.n == 0 ? NULL : memrchr(have.p, '.', have.n);
-	const struct bytes stem = { have.p, dot == NULL ? have.n : (size_t)(dot - have.p) };
-	if (same_letters(want, have) || same_letters(want, stem) ||
-	    (is_version(want) && is_version(have)))
+	while (have.n > 0 && have.p[0] == ' ')
+		have = (struct bytes){ have.p + 1, have.n - 1 };
+	const bool longer = have.n > want.n && (have.p[want.n] == '.' || have.p[want.n] == ' ');
+	const struct bytes stem = { have.p, longer ? want.n : have.n };
+	if (same_letters(want, stem) || (is_version(want) && is_version(have)))
 		return UNIFY_NEAR;
 	return UNIFY_NONE;
 }
