@@ -39,6 +39,7 @@ static enum err read_expiry(const struct reader *r, const struct yaml_node *node
 			    const struct reader_key *key, void *to)
 {
 	static const struct reader_key keys[] = {
+		{ "introspect", reader_template, OAUTH(introspect_url), false, NULL },
 		{ "assume", reader_seconds, OAUTH(assume_s), true, NULL },
 	};
 	struct service_oauth *oauth = to;
@@ -51,8 +52,33 @@ static enum err read_expiry(const struct reader *r, const struct yaml_node *node
 	}
 	if (node->kind != YAML_MAP)
 		return READER_REFUSE(r, node, "'expiry' must be reply, never or {assume: SECONDS}");
-	oauth->expiry = SERVICE_EXPIRY_ASSUME;
-	return reader_map(r, node, keys, ARRAY_LEN(keys), oauth);
+	TRY(reader_map(r, node, keys, ARRAY_LEN(keys), oauth));
+	oauth->expiry =
+		oauth->introspect_url.n > 0 ? SERVICE_EXPIRY_INTROSPECT : SERVICE_EXPIRY_ASSUME;
+	return OK;
+}
+
+/* Protocols that a provider may have and this version does not speak: refused by their names. */
+static enum err read_protocol(const struct reader *r, const struct yaml_node *node,
+			      const struct reader_key *key, void *to)
+{
+	static const struct {
+		const char *name, *says;
+	} others[] = {
+		{ "oauth1", "OAuth 1.0a, whose requests are signed" },
+		{ "app_installation", "app installations, where a key of the app signs a JWT" },
+		{ "service_account", "service accounts, where a key signs a JWT" },
+		{ "api_key", "keys that a person pastes" },
+	};
+	struct bytes text;
+
+	if (yaml_str(node, &text) && bytes_is(text, "oauth2"))
+		return OK;
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (yaml_str(node, &text) && bytes_is(text, others[i].name))
+			return READER_REFUSE(r, node, "'%s' is not supported by this version: %s",
+					     others[i].name, others[i].says);
+	return READER_REFUSE(r, node, "'protocol' must be oauth2");
 }
 
 static enum err read_separator(const struct reader *r, const struct yaml_node *node,
@@ -195,6 +221,7 @@ static enum err read_revoke_url(const struct reader *r, const struct yaml_node *
 }
 
 static const struct reader_key oauth_keys[] = {
+	{ "protocol", read_protocol, 0, false, NULL },
 	{ "authorize_url", reader_template, OAUTH(authorize_url), true, NULL },
 	{ "token_url", reader_template, OAUTH(token_url), true, NULL },
 	{ "refresh_url", reader_template, OAUTH(refresh_url), false, NULL },

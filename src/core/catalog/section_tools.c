@@ -109,6 +109,20 @@ static enum err read_later(const struct reader *r, const struct yaml_node *node,
 	return OK;
 }
 
+/* An argument must not take the place of what belongs to the connection. */
+static enum err check_arguments(const struct reader *r, const struct service *service,
+				const struct service_tool *tool)
+{
+	const struct yaml_node *properties = yaml_find(tool->input, "properties");
+
+	for (const struct yaml_node *node = properties == NULL ? NULL : properties->first;
+	     node != NULL; node = node->next)
+		if (section_variable_find(&service->oauth, node->name) != NULL)
+			return READER_REFUSE(r, node, "'%.*s' is a variable of the connection",
+					     (int)node->name.n, node->name.p);
+	return OK;
+}
+
 static enum err check_tool(const struct reader *r, const struct yaml_node *node,
 			   const struct service *service, const struct service_tool *tool)
 {
@@ -126,6 +140,7 @@ static enum err check_tool(const struct reader *r, const struct yaml_node *node,
 		if (bytes_eq(service->tools[i].name, tool->name))
 			return READER_REFUSE(r, node, "the tool '%.*s' is there twice",
 					     (int)tool->name.n, tool->name.p);
+	TRY(check_arguments(r, service, tool));
 	TRY(section_request_check(r, yaml_find(node, "request"), service, tool));
 	return section_text_check(r, yaml_find(node, "summary"), service, tool, tool->summary);
 }

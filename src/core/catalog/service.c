@@ -137,6 +137,7 @@ static enum err check_templates(const struct reader *r, const struct service *se
 		{ oauth->authorize_url, yaml_find(below, "authorize_url"), FROM_BEFORE, false },
 		{ oauth->token_url, yaml_find(below, "token_url"), FROM_BROWSER, false },
 		{ oauth->refresh_url, yaml_find(below, "refresh_url"), FROM_ALL, false },
+		{ oauth->introspect_url, yaml_find(below, "expiry"), FROM_ALL, false },
 		{ oauth->discover.url, yaml_find(below, "discover"), FROM_TOKEN, false },
 		{ oauth->revoke.url, yaml_find(below, "revoke"), FROM_ALL, true },
 		{ oauth->account.lookup.url, yaml_find(below, "account"), FROM_ALL, false },
@@ -149,6 +150,13 @@ static enum err check_templates(const struct reader *r, const struct service *se
 					     templates[i].node == NULL ? below : templates[i].node,
 					     oauth, templates[i].from, templates[i].client_id };
 		TRY(check_address(check, templates[i].text));
+	}
+	for (size_t i = 0; i < service->api.headers.n; i++) {
+		struct check check = { r, yaml_find(root, "api"), oauth, FROM_ALL, false };
+		if (reader_places(service->api.headers.at[i].value, check_place, &check) != OK)
+			return check.r->complaint->text[0] != 0
+				       ? ERR_MALFORMED
+				       : READER_REFUSE(r, check.node, "a brace here is no {place}");
 	}
 	for (size_t i = 0; i < service->api.hosts_n; i++) {
 		const struct check check = { r, yaml_find(root, "api"), oauth, FROM_ALL, false };

@@ -73,7 +73,12 @@ enum service_class {
 	SERVICE_CLASS_UNTIL_USED, /* a new one comes, the old one works until that is used */
 };
 
-enum service_expiry { SERVICE_EXPIRY_REPLY = 1, SERVICE_EXPIRY_NEVER, SERVICE_EXPIRY_ASSUME };
+enum service_expiry {
+	SERVICE_EXPIRY_REPLY = 1,
+	SERVICE_EXPIRY_NEVER,
+	SERVICE_EXPIRY_ASSUME,
+	SERVICE_EXPIRY_INTROSPECT, /* RFC 7662; assume_s where that says nothing */
+};
 
 /* Dotted paths into the provider's reply; a number descends into a list. n = 0: not there. */
 struct service_reply {
@@ -174,6 +179,7 @@ struct service_oauth {
 	struct service_errors errors;
 	enum service_expiry expiry;
 	uint32_t assume_s;
+	struct bytes introspect_url;
 	enum service_class class;
 	uint32_t retry_within_s; /* of GRACE: how long the old token may be tried again */
 	bool kills_access;	 /* a refresh ends the access tokens of before */

@@ -389,6 +389,25 @@ static void it_refuses_with_file_line_and_reason(void **state)
 		  "f:11: 'path' goes with reply, redirect and discover, and only with them" },
 		{ VARIABLE("{from: start, check: label, default: A}", "https://{h}.acme.example"),
 		  "f:11: 'default' does not pass its own check" },
+		{ "id: x\noauth:\n  protocol: oauth1\n",
+		  "f:3: 'oauth1' is not supported by this version: OAuth 1.0a, whose requests are "
+		  "signed" },
+		{ "id: x\noauth:\n  protocol: app_installation\n",
+		  "f:3: 'app_installation' is not supported by this version: app installations, "
+		  "where a key of the app signs a JWT" },
+		{ "id: x\noauth:\n  protocol: saml\n", "f:3: 'protocol' must be oauth2" },
+		{ HEAD "  variables: {id: {from: reply, path: h, check: label}}\n" API
+		       "tools:\n  - name: notes.get\n    title: Read a note\n    says: x\n"
+		       "    scopes: [notes.read]\n    " INPUT
+		       "\n    effect: read\n    request: {method: GET, path: /a}\n    summary: x\n",
+		  "f:18: 'id' is a variable of the connection" },
+		{ HEAD "api: {hosts: [https://a.example], auth: bearer, headers: {X-T: \"{t}\"}}\n",
+		  "f:11: there is no variable 't'" },
+		{ HEAD "api: {hosts: [https://a.example], auth: {header: X-A, query: a}}\n",
+		  "f:11: the token goes into a header or the query" },
+		{ HEAD
+		  "api: {hosts: [https://a.example], auth: {header: X-A, client_secret: x-a}}\n",
+		  "f:11: two secrets cannot share a header" },
 		{ VARIABLE("{from: start, check: choice}", "https://{h}.acme.example"),
 		  "f:11: 'in' goes with check choice, and only with it" },
 		{ "id: x\noauth:\n  account: {url: https://acme.example, id: a..b}\n",

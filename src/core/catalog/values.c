@@ -213,7 +213,7 @@ void service_hosts(const struct service *service, service_value_fn find, const v
 	const struct bytes urls[] = {
 		oauth->token_url,    oauth->refresh_url,	oauth->revoke.url,
 		oauth->discover.url, oauth->account.lookup.url, oauth->probe.lookup.url,
-		service->api.base,
+		service->api.base,   oauth->introspect_url,
 	};
 	struct origins origins = { service, find, ctx, out, out->n };
 

@@ -381,6 +381,39 @@ static enum err ask_on(struct flow *flow, struct connect *connect)
 	return ask_with_token(flow, connect, &errand, on_discovered);
 }
 
+/* What cannot be found out stays as the file assumes. */
+static void on_introspected(struct flow *flow, void *journey, const struct ask_answer *answer)
+{
+	struct connect *connect = journey;
+	const struct service *service;
+
+	enum err err = compiled_service(flow, connect->tenant, str(connect->service), &service);
+	if (err == OK && answer->outcome == ASK_ANSWERED)
+		connect->expires = provider_introspect_read(service, answer->reply.status,
+							    answer->reply.body, flow->now);
+	if (err == OK)
+		err = ask_on(flow, connect);
+	if (err != OK)
+		connect_end(flow, connect, err);
+}
+
+static enum err ask_expiry(struct flow *flow, struct connect *connect)
+{
+	scoped(errand_done) struct errand errand = { 0 };
+	const struct service *service;
+	struct client_row client;
+
+	TRY(compiled_service(flow, connect->tenant, str(connect->service), &service));
+	TRY(store_client_find(flow->store, connect->tenant, str(connect->service), &client));
+	const struct provider_party party = { .client_id = client.client_id,
+					      .variables = connect->variables };
+	const enum err err = provider_call_introspect(service, &party, &errand.call);
+	if (err == ERR_UNSUPPORTED)
+		return ask_on(flow, connect);
+	TRY(err);
+	return ask_with_token(flow, connect, &errand, on_introspected);
+}
+
 static void on_sealed(struct flow *flow, void *journey, enum err err, const struct bytes *blobs,
 		      size_t count)
 {
@@ -393,7 +426,7 @@ static void on_sealed(struct flow *flow, void *journey, enum err err, const stru
 	if (err == OK && count > 1)
 		err = buf_dup(blobs[1], &connect->refresh);
 	if (err == OK)
-		err = ask_on(flow, connect);
+		err = ask_expiry(flow, connect);
 	if (err != OK)
 		connect_end(flow, connect, err);
 }
@@ -551,52 +584,4 @@ void connect_return(struct flow *flow, struct call *call, const struct connect_a
 		err = call_keep(call);
 	if (err != OK)
 		connect_end(flow, connect, err);
-}
-
-static enum err state_event(struct flow *flow, struct call *call, const struct connection_row *row,
-			    uint8_t kind)
-{
-	struct ipc_record record;
-
-	flow_record(flow, call, kind, OUTCOME_OK, &record);
-	record.tenant = row->tenant;
-	record.user = row->user;
-	record.connection = row->id;
-	record.service = row->service;
-	return flow_event(flow, call, &record);
-}
-
-enum err connection_pause(struct flow *flow, struct call *call, struct id id,
-			  struct connection_row *ret)
-{
-	struct connection_row row;
-
-	TRY(store_connection_get(flow->store, call->tenant, id, &row));
-	if (row.state == CONNECTION_REMOVED)
-		return ERR_CONFLICT;
-	/* One that has to be connected again stays so, and will be paused after. */
-	row.was_paused = true;
-	if (row.state == CONNECTION_CONNECTED)
-		row.state = CONNECTION_PAUSED;
-	TRY(store_connection_update(flow->store, &row));
-	TRY(state_event(flow, call, &row, EVENT_connection_pause));
-	*ret = row;
-	return OK;
-}
-
-enum err connection_resume(struct flow *flow, struct call *call, struct id id,
-			   struct connection_row *ret)
-{
-	struct connection_row row;
-
-	TRY(store_connection_get(flow->store, call->tenant, id, &row));
-	if (row.state == CONNECTION_REMOVED)
-		return ERR_CONFLICT;
-	row.was_paused = false;
-	if (row.state == CONNECTION_PAUSED)
-		row.state = CONNECTION_CONNECTED;
-	TRY(store_connection_update(flow->store, &row));
-	TRY(state_event(flow, call, &row, EVENT_connection_resume));
-	*ret = row;
-	return OK;
 }

@@ -34,6 +34,7 @@ struct refresh {
 	usec_t expires; /* of the new pair, while it is being sealed */
 	usec_t ends;	/* of its refresh token; 0: the provider did not say */
 	char scopes[SCOPES_MAX_BYTES + 1];
+	struct buf *access, *renewed; /* the new pair, sealed, while its end is asked for */
 };
 
 static uint64_t key_of(struct id connection)
@@ -46,6 +47,8 @@ static uint64_t key_of(struct id connection)
 static void refresh_free(struct flow *flow, struct refresh *refresh)
 {
 	(void)map_del(&flow->refreshing, refresh->key);
+	buf_free(&refresh->access);
+	buf_free(&refresh->renewed);
 	free(refresh->waiters);
 	free(refresh);
 }
@@ -304,15 +307,12 @@ static enum err store_pair(struct flow *flow, struct refresh *refresh, const str
 	return end_with(flow, refresh, &row, OUTCOME_OK);
 }
 
-static void on_sealed(struct flow *flow, void *journey, enum err err, const struct bytes *blobs,
-		      size_t count)
+static void pair_sealed(struct flow *flow, struct refresh *refresh, enum err err)
 {
-	struct refresh *refresh = journey;
+	const struct bytes blobs[] = { buf_bytes(refresh->access), buf_bytes(refresh->renewed) };
 
-	if (err == OK && count == 0)
-		err = ERR_SERVER;
 	if (err == OK)
-		err = store_pair(flow, refresh, blobs, count);
+		err = store_pair(flow, refresh, blobs, refresh->renewed == NULL ? 1 : 2);
 	if (err != OK) {
 		/* Courier keeps the answer until it is acknowledged: a restart finds it again. */
 		log_error("a new token pair could not be stored: %s", err_row(err)->name);
@@ -322,6 +322,61 @@ static void on_sealed(struct flow *flow, void *journey, enum err err, const stru
 	flow->count[COUNT_REFRESHES]++;
 	ask_ack(flow, refresh->attempt);
 	refresh_over(flow, refresh, OK);
+}
+
+/* What cannot be found out stays as the file assumes. */
+static void on_introspected(struct flow *flow, void *journey, const struct ask_answer *answer)
+{
+	struct refresh *refresh = journey;
+	const struct service *service;
+	struct connection_row row;
+
+	enum err err = refresh_load(flow, refresh, &row);
+	if (err == OK)
+		err = compiled_service(flow, row.tenant, row.service, &service);
+	if (err == OK && answer->outcome == ASK_ANSWERED)
+		refresh->expires = provider_introspect_read(service, answer->reply.status,
+							    answer->reply.body, flow->now);
+	pair_sealed(flow, refresh, err);
+}
+
+/* ERR_UNSUPPORTED: nothing is asked for; the pair can be stored. */
+static enum err ask_expiry(struct flow *flow, struct refresh *refresh)
+{
+	scoped(errand_done) struct errand errand = { 0 };
+	const struct service *service;
+	struct connection_row row;
+	struct client_row client;
+	struct ipc_record record;
+
+	TRY(refresh_load(flow, refresh, &row));
+	TRY(compiled_service(flow, row.tenant, row.service, &service));
+	TRY(store_client_find(flow->store, row.tenant, row.service, &client));
+	scoped(json_free) json_t *variables = errand_variables(&row);
+	const struct provider_party party = { .client_id = client.client_id,
+					      .variables = variables };
+	TRY(provider_call_introspect(service, &party, &errand.call));
+	row.access = buf_bytes(refresh->access);
+	row.version++;
+	TRY(errand_pack(&errand, &(struct errand_secrets){ &client, &row }));
+	refresh_record(flow, &row, OUTCOME_INTENT, &record);
+	return errand_begin(flow, &errand, (struct id){ { 0 } }, &record, on_introspected, refresh);
+}
+
+static void on_sealed(struct flow *flow, void *journey, enum err err, const struct bytes *blobs,
+		      size_t count)
+{
+	struct refresh *refresh = journey;
+
+	if (err == OK && count == 0)
+		err = ERR_SERVER;
+	if (err == OK)
+		err = buf_dup(blobs[0], &refresh->access);
+	if (err == OK && count > 1)
+		err = buf_dup(blobs[1], &refresh->renewed);
+	if (err == OK && ask_expiry(flow, refresh) == OK)
+		return;
+	pair_sealed(flow, refresh, err);
 }
 
 static void refresh_answered(struct flow *flow, struct refresh *refresh,

@@ -348,6 +348,25 @@ enum err provider_call_revoke(const struct service *service, const struct provid
 	return call_err(ret);
 }
 
+enum err provider_call_introspect(const struct service *service, const struct provider_party *party,
+				  struct provider_call *ret)
+{
+	struct pairs pairs = { 0 };
+
+	call_init(ret, SERVICE_POST);
+	if (service->oauth.expiry != SERVICE_EXPIRY_INTROSPECT)
+		return ERR_UNSUPPORTED;
+	TRY(expand(service, service->oauth.introspect_url, party, &ret->url));
+	pairs_add(&pairs, "token_type_hint", str("access_token"));
+	add_client(service->oauth.auth, party->client_id, &pairs, ret);
+	place(ret, (struct provider_placement){ .secret = PROVIDER_ACCESS,
+						.how = PROVIDER_MEMBER,
+						.name = str("token") });
+	body_print(ret, PROVIDER_BODY_FORM, &pairs);
+	add_headers(&service->oauth.headers, ret);
+	return call_err(ret);
+}
+
 /* Stands in an address until courier puts the secret there: no text of ours contains it. */
 static const char url_mark[] = "~valetkey~secret~";
 

@@ -97,6 +97,13 @@ must_check enum err provider_call_refresh(const struct service *service,
 must_check enum err provider_call_revoke(const struct service *service,
 					 const struct provider_party *party, bool has_refresh,
 					 struct provider_call *ret);
+/* ERR_UNSUPPORTED: the file does not say that the end of a token is asked for. */
+must_check enum err provider_call_introspect(const struct service *service,
+					     const struct provider_party *party,
+					     struct provider_call *ret);
+/* RFC 7662 2.2: when the token ends by that answer; where it does not say, by the file. */
+usec_t provider_introspect_read(const struct service *service, unsigned status, struct bytes body,
+				usec_t now);
 /* ERR_UNSUPPORTED: no second step is needed. */
 must_check enum err provider_call_discover(const struct service *service, const json_t *variables,
 					   struct provider_call *ret);

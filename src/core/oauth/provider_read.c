@@ -4,6 +4,8 @@
 #include "core/oauth/path.h"
 #include "core/oauth/provider.h"
 
+enum { INTROSPECT_MAX_S = 10 * 365 * 86400 };
+
 /* Whether the provider says in the body that it failed, whatever the status was. */
 static bool says_failed(const struct service *service, const json_t *body)
 {
@@ -66,6 +68,21 @@ enum err provider_account_read(const struct service *service, unsigned status, s
 		memcpy(account.name, account.id, sizeof account.name);
 	*ret = account;
 	return OK;
+}
+
+usec_t provider_introspect_read(const struct service *service, unsigned status, struct bytes body,
+				usec_t now)
+{
+	const usec_t assumed = now + service->oauth.assume_s * USEC_PER_S;
+	const usec_t latest = now + (usec_t)INTROSPECT_MAX_S * USEC_PER_S;
+	scoped(json_free) json_t *json = NULL;
+	int64_t ends_s;
+
+	if (read_body(service, status, body, &json) != OK || !json_int(json, "exp", &ends_s) ||
+	    ends_s <= 0 || (uint64_t)ends_s > latest / USEC_PER_S)
+		return assumed;
+	const usec_t ends = (usec_t)ends_s * USEC_PER_S;
+	return ends > now ? ends : assumed;
 }
 
 static bool is_word(const struct service_words *words, struct bytes word)

@@ -149,7 +149,8 @@ static bool read_expiry(const struct reply_input *input, const struct service_re
 	if (in != NULL && !json_is_null(in)) {
 		if (!life_of(in, &life_s))
 			return false;
-	} else if (oauth->expiry == SERVICE_EXPIRY_ASSUME) {
+	} else if (oauth->expiry == SERVICE_EXPIRY_ASSUME ||
+		   oauth->expiry == SERVICE_EXPIRY_INTROSPECT) {
 		life_s = oauth->assume_s;
 	}
 	*ret = life_s == 0 ? 0 : input->now + life_s * USEC_PER_S;

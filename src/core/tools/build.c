@@ -196,7 +196,7 @@ static enum err put_headers(const struct value_scope *scope, const struct servic
 		const size_t from = text->n;
 		if (has_header(step->headers, constant->at[i].name))
 			continue;
-		dynbuf_bytes(text, constant->at[i].value);
+		TRY(value_render(scope, constant->at[i].value, ",", text, &absent));
 		TRY(add_header(request, constant->at[i].name, from));
 	}
 	for (const struct yaml_node *node = step->headers == NULL ? NULL : step->headers->first;
