@@ -113,7 +113,7 @@ describe('token exchange', () => {
     refused(await s.daemon.post(without('subject_token'), { path: `/oauth/token?${token}` }), 400, 'invalid_request');
   });
 
-  test('TK-13 a confidential client that names itself without proof is 401', async () => {
+  test('TK-13 MIST-07 a confidential client that names itself without proof is 401', async () => {
     refused(await s.daemon.post({ ...boundForm, client_id: agent.client_id }), 401, 'invalid_client');
   });
 
@@ -176,7 +176,7 @@ describe('token exchange', () => {
     refused(await s.daemon.post(form({ actor_token_type: accessTokenType })), 400, 'invalid_request');
   });
 
-  test('TX-04 a forged, cut, rotated or wrong kind of subject token is refused', async () => {
+  test('TX-04 MIST-07 a forged, cut, rotated or wrong kind of subject token is refused', async () => {
     const { token } = s.vault;
     const admin = s.daemon.token;
     const flipped = token.slice(0, 20) + (token[20] === 'A' ? 'B' : 'A') + token.slice(21);
@@ -256,7 +256,7 @@ describe('token exchange', () => {
     refused(await s.daemon.exchange(vault.token, 'notes'), [400, 403], 'invalid_request', 'invalid_grant', 'access_denied');
   });
 
-  test('TX-12 a disabled agent is refused at once', async () => {
+  test('TX-12 MIST-10 a disabled agent is refused at once', async () => {
     await s.daemon.api('POST', `/agents/${other.id}/disable`);
     refused(await s.daemon.post(boundForm, { headers: basic(other.client_id, other.client_secret) }), [400, 401]);
   });
@@ -279,7 +279,7 @@ describe('token exchange', () => {
     assert.deepEqual([...a.headers].filter(([k]) => k !== 'date'), [...b.headers].filter(([k]) => k !== 'date'));
   });
 
-  test('TX-14 a vault with effect block is refused, on record', async () => {
+  test('TX-14 MIST-11 a vault with effect block is refused, on record', async () => {
     const vault = await s.daemon.api('POST', '/vaults', {
       user: 'ada', name: 'Closed', policy: 'name: Closed\nservices:\n  notes:\n    exchange: {effect: block}\n    default: block\n',
     });

@@ -95,7 +95,7 @@ test('a removal asked for fifty times revokes once', async (t) => {
   }
 });
 
-test('RP-01 a callback with a foreign, used or missing state asks the provider nothing', async (t) => {
+test('RP-01 MIST-09 a callback with a foreign, used or missing state asks the provider nothing', async (t) => {
   const s = await stage(t, { connected: false });
   const jar = new Jar();
   const { url } = await s.daemon.api('POST', '/connections/start', { user: s.user, service: s.service });

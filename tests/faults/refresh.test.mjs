@@ -49,7 +49,7 @@ describe('refreshing', { concurrency: 4 }, () => {
     assert.equal((await s.sandbox.counts('notes')).token_requests, 1);
   });
 
-  test('P-04 thirty callers at the moment of expiry: one refresh, all served', async (t) => {
+  test('P-04 MIST-12 thirty callers at the moment of expiry: one refresh, all served', async (t) => {
     const s = await stage(t, { lifetime: life, sandbox: { delay_ms: 100 } });
     for (let round = 1; round <= 3; round++) {
       await sleep(past);

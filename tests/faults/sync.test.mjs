@@ -26,7 +26,7 @@ describe('sync errors', { concurrency: 2 }, () => {
       return { status: answer.status, id: (await answer.json()).id };
     }],
   ]) {
-    test(`I11 ${role}'s syncs fail: nothing is acknowledged on them, and it recovers by itself`, async (t) => {
+    test(`MIST-14 I11 ${role}'s syncs fail: nothing is acknowledged on them, and it recovers by itself`, async (t) => {
       const s = await stage(t, {});
       const kept = await s.daemon.api('POST', '/users', { subject: 'kept' });
       const lentBefore = (await s.daemon.settledEvents('&kind=exchange')).length;

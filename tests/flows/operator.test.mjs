@@ -178,7 +178,7 @@ describe('the operator', { concurrency: 3 }, () => {
     }
   });
 
-  test('I7 one tenant sees nothing of another', async (t) => {
+  test('MIST-11 I7 one tenant sees nothing of another', async (t) => {
     const s = await stage(t, {});
     await s.daemon.api('POST', '/tenants', { name: 'other' });
     const as = { headers: { 'valetkey-tenant': 'other' } };

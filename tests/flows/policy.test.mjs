@@ -29,7 +29,7 @@ test('the rules of a policy at the door', async (t) => {
     return answer;
   };
 
-  await t.test('a rate admits so many and says when to come back, over a restart and a new policy', async () => {
+  await t.test('MIST-11 a rate admits so many and says when to come back, over a restart and a new policy', async () => {
     const text = (n) => exchanging('{effect: allow}', `limits:\n  - {per: vault, rate: ${n}/1h}\n`);
     await put(s, text(3));
     for (let i = 0; i < 3; i++) assert.equal((await s.ask()).status, 200);

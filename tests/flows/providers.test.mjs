@@ -454,6 +454,12 @@ describe('providers', { concurrency: 1 }, () => {
       assert.equal(read(seen), want);
       assert.equal(seen.query.get('v'), '1');
       if (auth.header !== 'Authorization') assert.equal(seen.headers.authorization, undefined);
+      await rig.daemon.api('PUT', `/vaults/${quirk.vault.id}/policy`, `name: Test\nservices:\n  ${quirk.id}: {proxy: allow, default: allow}\n`, { type: 'text/yaml' });
+      const answer = await fetch(`${rig.daemon.url}/proxy/${quirk.id}/${quirk.id}/me?v=1`, { headers: { authorization: `Bearer ${quirk.vault.token}` } });
+      assert.equal(answer.status, 200, await answer.text());
+      assert.equal(quirk.asked('me').length, 2);
+      assert.equal(read(seen), want, 'through the proxy as well');
+      assert.equal(seen.query.get('v'), '1');
     }
   });
 

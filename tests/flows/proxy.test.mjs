@@ -333,7 +333,7 @@ test('a provider that says when to come back is left alone until then', async (t
   assert.equal((await s.ask('GET', '/x')).status, 200);
 });
 
-test('a token that the provider has revoked is not served on', async (t) => {
+test('MIST-15 a token that the provider has revoked is not served on', async (t) => {
   let refused = new Set();
   const check = (request, answer) => {
     const dead = refused.has(request.headers.authorization.slice(7));

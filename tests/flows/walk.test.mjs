@@ -95,7 +95,7 @@ test('a person connects an account, lends it, sees it used, pauses, resumes and 
     assert.equal((await ask(vault.token)).status, 200);
   });
 
-  await t.test('removing answers three facts, and the token is dead at the provider', async () => {
+  await t.test('MIST-06 removing answers three facts, and the token is dead at the provider', async () => {
     const facts = await daemon.cli(['connection', 'remove', connection.id, '--yes'], { json: true });
     assert.equal(facts.deleted, true);
     const settled = facts.probed === 'pending' || facts.revoked === 'pending'

@@ -44,25 +44,55 @@ static enum err secret_item(const struct errand_secrets *secrets, enum provider_
 	return OK;
 }
 
-static enum err pack_placements(struct errand *errand, const struct errand_secrets *secrets)
+static enum err add_placement(const struct provider_placement *from, uint8_t item,
+			      struct dynbuf *out)
 {
 	static const uint8_t hows[] = {
 		[PROVIDER_BEARER] = PLACEMENT_BEARER,	      [PROVIDER_HEADER] = PLACEMENT_HEADER,
 		[PROVIDER_BASIC] = PLACEMENT_BASIC,	      [PROVIDER_MEMBER] = PLACEMENT_MEMBER,
 		[PROVIDER_BASIC_USER] = PLACEMENT_BASIC_USER, [PROVIDER_URL] = PLACEMENT_URL,
 	};
+	const struct ipc_placement to = {
+		.item = item, .how = hows[from->how], .name = from->name, .user = from->user
+	};
 
+	IPC_LIST_ADD(out, placement, &to);
+	return dynbuf_err(out);
+}
+
+static enum err pack_placements(struct errand *errand, const struct errand_secrets *secrets)
+{
 	for (size_t i = 0; i < errand->call.placements_n; i++) {
 		const struct provider_placement *from = &errand->call.placements[i];
-		const struct ipc_placement to = { .item = (uint8_t)i,
-						  .how = hows[from->how],
-						  .name = from->name,
-						  .user = from->user };
 		TRY(secret_item(secrets, from->secret, &errand->items[i]));
-		IPC_LIST_ADD(&errand->placements, placement, &to);
+		TRY(add_placement(from, (uint8_t)i, &errand->placements));
 		errand->items_n++;
 	}
-	return dynbuf_err(&errand->placements);
+	return OK;
+}
+
+enum err errand_api(struct flow *flow, const struct service *service,
+		    const struct connection_row *row, struct dynbuf *url, struct errand_api *ret)
+{
+	struct provider_placement placements[PROVIDER_CREDENTIALS_MAX];
+	struct client_row client;
+
+	*ret = (struct errand_api){ 0 };
+	dynbuf_init(&ret->placements, 1024);
+	const size_t n = provider_credentials(service, url, placements);
+	const bool client_too = n > 1;
+	if (client_too) {
+		const enum err err =
+			store_client_find(flow->store, row->tenant, row->service, &client);
+		TRY(err == ERR_NOT_FOUND ? ERR_NO_CLIENT : err);
+	}
+	const struct errand_secrets secrets = { client_too ? &client : NULL, row };
+	for (size_t i = 0; i < n; i++) {
+		TRY(secret_item(&secrets, placements[i].secret, &ret->items[i]));
+		TRY(add_placement(&placements[i], (uint8_t)i, &ret->placements));
+		ret->items_n++;
+	}
+	return dynbuf_err(url);
 }
 
 enum err errand_pack(struct errand *errand, const struct errand_secrets *secrets)

@@ -49,6 +49,18 @@ must_check enum err errand_pack(struct errand *errand, const struct errand_secre
 must_check enum err errand_begin(struct flow *flow, const struct errand *errand, struct id attempt,
 				 const struct ipc_record *record, ask_done_fn done, void *journey);
 
+/* What a call to the API of a connection's service carries. */
+struct errand_api {
+	struct dynbuf placements;
+	struct ask_item items[IPC_ITEMS_MAX];
+	size_t items_n;
+};
+/* @url gains what a credential in the query needs. The caller ends @ret->placements, also after a
+ * failure. ERR_CONFLICT, ERR_NO_CLIENT: a secret that the call needs is not there. */
+must_check enum err errand_api(struct flow *flow, const struct service *service,
+			       const struct connection_row *row, struct dynbuf *url,
+			       struct errand_api *ret);
+
 /* The answer in the terms of reply.h. @asked: the scopes an answer without scope means. @begun:
  * when the call was; a token's life counts from there, for its answer may have waited for us. */
 void errand_reply(const struct service *service, const struct ask_answer *answer, bool refresh,

@@ -6,6 +6,7 @@
 #include "core/catalog/service.h"
 #include "core/flow/ask.h"
 #include "core/flow/compiled.h"
+#include "core/flow/errand.h"
 #include "core/flow/recognise.h"
 #include "core/flow/rejected.h"
 #include "core/flow/spend.h"
@@ -267,34 +268,13 @@ static void on_gone(struct flow *flow, struct call *call)
 		ask_cancel(flow, p->number);
 }
 
-static void place(const struct recognised *found, struct dynbuf *out)
-{
-	const struct bytes header = found->service->api.header;
-	const struct ipc_placement placement = {
-		.how = header.n == 0 ? PLACEMENT_BEARER : PLACEMENT_HEADER,
-		.name = header,
-	};
-
-	IPC_LIST_ADD(out, placement, &placement);
-}
-
 static enum err ask(struct flow *flow, struct call *call, struct proxy *p,
-		    const struct recognised *found)
+		    const struct recognised *found, const struct errand_api *api)
 {
 	const struct connection_row *row = &p->permit.connection;
-	const struct ask_item item = { .field = PLACE_ACCESS_TOKEN,
-				       .tenant = row->tenant,
-				       .user = row->user,
-				       .object = row->id,
-				       .version = row->version,
-				       .blob = row->access };
 	const struct ipc_http_request *request = &call->request;
-	uint8_t room[256];
-	struct dynbuf placements = { .p = room, .room = sizeof room, .max = sizeof room };
 	struct ipc_record record;
 
-	place(found, &placements);
-	TRY(dynbuf_err(&placements));
 	p->number = ask_number();
 	p->version = row->version;
 	p->intent = (struct id){ { 0 } };
@@ -312,19 +292,26 @@ static enum err ask(struct flow *flow, struct call *call, struct proxy *p,
 		.url = dynbuf_view(&found->found.target),
 		.headers = dynbuf_view(&found->headers),
 		.body = request->more ? (struct bytes){ NULL, 0 } : request->body,
-		.placements = dynbuf_view(&placements),
+		.placements = dynbuf_view(&api->placements),
 	};
-	return ask_stream(flow, call, &out, &record, &item, 1, on_answer, call);
+	return ask_stream(flow, call, &out, &record, api->items, api->items_n, on_answer, call);
 }
 
 static enum err spend_and_ask(struct flow *flow, struct call *call, struct proxy *p,
-			      const struct recognised *found)
+			      struct recognised *found)
 {
+	struct errand_api api;
+
 	if (!p->spent)
 		TRY(spend_limits(flow, &p->permit, &found->use));
 	p->spent = true;
 	TRY(call_keep(call));
-	return ask(flow, call, p, found);
+	enum err err =
+		errand_api(flow, found->service, &p->permit.connection, &found->found.target, &api);
+	if (err == OK)
+		err = ask(flow, call, p, found, &api);
+	dynbuf_done(&api.placements);
+	return err;
 }
 
 static enum err step(struct flow *flow, struct call *call, struct proxy *p, bool *ret_waits)

@@ -68,6 +68,9 @@ static enum err write_headers(const struct service *service, const struct tools_
 
 	for (size_t i = 0; i < own->n; i++) {
 		const struct ipc_header line = { own->at[i].name, own->at[i].value };
+		/* What belongs to the connection is not known here. */
+		if (memchr(line.value.p, '{', line.value.n) != NULL)
+			return ERR_UNSUPPORTED;
 		IPC_LIST_ADD(out, header, &line);
 	}
 	for (size_t i = 0; i < n; i++) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/flow/compiled.h"
+#include "core/flow/errand.h"
 #include "core/flow/refresh.h"
 #include "core/flow/rejected.h"
 #include "core/flow/spend.h"
@@ -175,7 +176,8 @@ static enum err sources_read(const struct flow *flow, const struct toolrun *run,
 /* A request as courier takes it. */
 struct packed {
 	struct tools_request request;
-	struct dynbuf headers, placements, select;
+	struct dynbuf headers, select;
+	struct errand_api api;
 	struct ipc_courier_call call;
 };
 
@@ -183,7 +185,7 @@ static void packed_done(struct packed *p)
 {
 	tools_request_done(&p->request);
 	dynbuf_done(&p->headers);
-	dynbuf_done(&p->placements);
+	dynbuf_done(&p->api.placements);
 	dynbuf_done(&p->select);
 }
 
@@ -204,17 +206,6 @@ static void pack_headers(struct packed *p)
 	}
 }
 
-static void pack_placement(const struct service *service, struct packed *p)
-{
-	const struct bytes header = service->api.header;
-	const struct ipc_placement placement = { .how = header.n == 0 ? PLACEMENT_BEARER
-								      : PLACEMENT_HEADER,
-						 .name = header };
-
-	dynbuf_init(&p->placements, 1024);
-	IPC_LIST_ADD(&p->placements, placement, &placement);
-}
-
 /* A resource is asked for with the arguments of the tool that reaches it. */
 static enum err build(const struct toolrun *run, const struct toolcase *c,
 		      const struct sources *sources, struct tools_request *ret)
@@ -227,7 +218,7 @@ static enum err build(const struct toolrun *run, const struct toolcase *c,
 	return tools_build(c->service, &asking, 0, &sources->values, ret);
 }
 
-static enum err pack(const struct toolrun *run, const struct toolcase *c,
+static enum err pack(struct flow *flow, const struct toolrun *run, const struct toolcase *c,
 		     const struct sources *sources, struct packed *p)
 {
 	const bool last = !run->asking && run->step + 1 == c->tool->steps_n;
@@ -239,13 +230,12 @@ static enum err pack(const struct toolrun *run, const struct toolcase *c,
 	const struct tools_request *request = &p->request;
 
 	TRY(build(run, c, sources, &p->request));
+	TRY(errand_api(flow, c->service, &run->permit.connection, &p->request.url, &p->api));
 	pack_headers(p);
-	pack_placement(c->service, p);
 	dynbuf_init(&p->select, IPC_SELECT_MAX);
 	if (last)
 		TRY(tools_select(c->tool, &p->select));
 	TRY(dynbuf_err(&p->headers));
-	TRY(dynbuf_err(&p->placements));
 	p->call = (struct ipc_courier_call){
 		.attempt = run->attempt,
 		.method = methods[request->method],
@@ -255,7 +245,7 @@ static enum err pack(const struct toolrun *run, const struct toolcase *c,
 		.url = dynbuf_view(&request->url),
 		.headers = dynbuf_view(&p->headers),
 		.body = dynbuf_view(&request->body),
-		.placements = dynbuf_view(&p->placements),
+		.placements = dynbuf_view(&p->api.placements),
 		.select = dynbuf_view(&p->select),
 	};
 	return OK;
@@ -280,20 +270,11 @@ static enum err send_step(struct flow *flow, struct toolrun *run, const struct t
 {
 	scoped(sources_done) struct sources sources = { 0 };
 	scoped(packed_done) struct packed packed = { 0 };
-	const struct connection_row *connection = &run->permit.connection;
-	const struct ask_item item = {
-		.field = PLACE_ACCESS_TOKEN,
-		.tenant = connection->tenant,
-		.user = connection->user,
-		.object = connection->id,
-		.version = connection->version,
-		.blob = connection->access,
-	};
 	struct ipc_record record;
 
 	TRY(sources_read(flow, run, c, &sources));
 	TRY(note_attempt(flow, run, !run->asking && run->step + 1 == c->tool->steps_n));
-	const enum err err = pack(run, c, &sources, &packed);
+	const enum err err = pack(flow, run, c, &sources, &packed);
 	if (err != OK)
 		return err == ERR_MALFORMED || err == ERR_NOT_FOUND || err == ERR_TOO_LARGE
 			       ? ERR_INVALID_ARGUMENTS
@@ -302,8 +283,9 @@ static enum err send_step(struct flow *flow, struct toolrun *run, const struct t
 	if (!id_none(run->attempt))
 		record.event = run->attempt; /* what is found after a death closes it */
 	run->intent = record.event;
-	run->version = connection->version;
-	return ask_begin(flow, &packed.call, &record, &item, 1, on_answer, run);
+	run->version = run->permit.connection.version;
+	return ask_begin(flow, &packed.call, &record, packed.api.items, packed.api.items_n,
+			 on_answer, run);
 }
 
 static enum err try_step(struct flow *flow, struct toolrun *run, struct toolcase *c,
