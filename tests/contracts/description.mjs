@@ -126,6 +126,37 @@ function endpoints(text, { module }) {
 	return { find: () => undefined, operation };
 }
 
+/* The tables of python-gitlab, a client library: a path per class, the names that each verb takes. No types. */
+function managers(text) {
+	const classes = new Map([...text.matchAll(/^class (\w+Manager)\(([^:]*?)\):\n([\s\S]*?)(?=^class |(?![\s\S]))/gm)]
+		.map(([, name, parents, body]) => [name, { parents, body }]));
+	const words = (part) => [...(part ?? '').matchAll(/"([\w[\]]+)"/g)].map(([, word]) => word);
+	const table = (body, name) => new RegExp(`^    ${name}\\b[^=]*= (?:\\(([^)]*)\\)|RequiredOptional\\(([\\s\\S]*?)\\)\\n(?=    \\S|\\n))`, 'm').exec(body);
+	const attributes = (body, name) => {
+		const all = table(body, name)?.[2];
+		const must = words(/required=\(([^)]*)\)/.exec(all)?.[1]);
+		return { type: 'object', additionalProperties: false, required: must, properties: Object.fromEntries(words(all).map((word) => [word, {}])) };
+	};
+	const query = (names) => names.map((name) => ({ name, in: 'query', required: false, schema: {} }));
+	const verbs = {
+		list: ({ body }, path) => ({ method: 'GET', path, parameters: query([...words(table(body, '_list_filters')?.[1]), 'page', 'per_page']) }),
+		get: ({ body, parents }, path) => ({ method: 'GET', path: parents.includes('WithoutId') ? path : `${path}/{id}`,
+			parameters: query(words(table(body, '_optional_get_attrs')?.[1])) }),
+		create: ({ body }, path) => ({ method: 'POST', path, body: attributes(body, '_create_attrs') }),
+		update: ({ body }, path) => ({ method: 'PUT', path: `${path}/{id}`, body: attributes(body, '_update_attrs') }),
+		delete: (_, path) => ({ method: 'DELETE', path: `${path}/{id}` }),
+	};
+	const operation = (name) => {
+		const [manager, verb] = name.split('.');
+		const found = classes.get(manager);
+		const path = /^    _path = "([^"]*)"/m.exec(found?.body)?.[1];
+		if (path === undefined || verbs[verb] === undefined)
+			return undefined;
+		return { parameters: [], body: null, answer: null, scopes: null, send: null, ...verbs[verb](found, `https://{host}/api/v4${path}`) };
+	};
+	return { find: () => undefined, operation };
+}
+
 const STONE = { String: 'string', Boolean: 'boolean', UInt64: 'integer', UInt32: 'integer', Int32: 'integer', Int64: 'integer',
 	List: 'array', Float64: 'number', Timestamp: 'string', Bytes: 'string' };
 
@@ -177,7 +208,7 @@ function stone(text) {
 	return { find, operation };
 }
 
-const readers = { openapi, discovery, endpoints, stone, graphql: () => ({}) };
+const readers = { openapi, discovery, endpoints, managers, stone, graphql: () => ({}) };
 
 /* @document: its entry in documents.json, where `server` stands for what the description has as a placeholder;
  * @module: what a description that is a program exports. */

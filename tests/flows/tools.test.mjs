@@ -104,6 +104,11 @@ test('every tool of the first four services', async (t) => {
         assert.equal(body.is_error, false, text);
         check(body.structured, kept);
       });
+    await t.test(`${id}: what each tool is checked against is shown`, async () => {
+      const shown = await daemon.api('GET', `/services/${service}`);
+      assert.deepEqual(shown.unverified, []);
+      assert.deepEqual(shown.tools.map((tool) => tool.described), files[id].tools.map((tool) => tool.described));
+    });
     await t.test(`${id}: no tool was left out`, () => {
       assert.deepEqual([...new Set(steps.map(([tool]) => tool))].sort(), files[id].tools.map(({ name }) => name).sort());
     });

@@ -42,13 +42,16 @@ static bool is_required(const struct yaml_node *schema, struct bytes name)
 static void print_object(const struct yaml_node *schema, bool all, struct dynbuf *out)
 {
 	const struct yaml_node *properties = yaml_find(schema, "properties");
-	bool first = true;
+	const struct yaml_node *least = yaml_find(schema, "minProperties");
+	bool first = true, more = least != NULL; /* one more than those that are required */
 
 	dynbuf_u8(out, '{');
 	for (const struct yaml_node *node = properties == NULL ? NULL : properties->first;
 	     node != NULL; node = node->next) {
-		if (!all && !is_required(schema, node->name))
+		const bool must = is_required(schema, node->name);
+		if (!all && !must && !more)
 			continue;
+		more = more && must;
 		if (!first)
 			dynbuf_u8(out, ',');
 		first = false;
