@@ -81,6 +81,20 @@ test('every file of the catalogue is built in', () => {
 	assert.deepEqual(names, all.map(({ id }) => id));
 });
 
+test('whether something is private is asked as a tool asks, of what a tool shows', () => {
+	for (const service of all)
+		for (const [kind, { context }] of Object.entries(service.resources ?? {})) {
+			if (context === undefined)
+				continue;
+			const pointer = (typeof context.private === 'string' ? context.private : context.private.at).slice(1).replaceAll('/', '.');
+			const asks = ({ path, query }) => JSON.stringify([path, query ?? {}]);
+			const tool = service.tools.find((each) => !Array.isArray(each.request) && asks(each.request) === asks(context.request));
+			assert.ok(tool !== undefined, `${service.id} ${kind}`);
+			const [facts] = kept[service.id].tools[tool.name];
+			assert.ok(facts.answer === null || facts.answer.includes(pointer), `${service.id} ${kind}: ${tool.name} answers no '${pointer}'`);
+		}
+});
+
 /* The comparison itself: whatever is changed in a request is noticed. */
 test('another method, address, parameter, member or field is noticed in every tool', () => {
 	let tried = 0;

@@ -40,6 +40,7 @@ const walks = {
   ],
   slack: [
     ['channels.list', {}, (a) => assert.deepEqual(a.items.map((c) => c.name), ['general', 'engine'])],
+    ['channels.get', { channel: 'C1' }, (a) => assert.deepEqual([a.name, a.is_private], ['general', false])],
     ['channels.history', { channel: 'C1' }, (a) => assert.equal(a.items[0].text, 'Good morning')],
     ['chat.post', { channel: 'C2', text: 'It <runs> & turns' }, (a) => assert.equal(a.channel, 'C2')],
     ['channels.history', { channel: 'C2', limit: 10 }, (a) => assert.equal(a.items[0].text, 'It <runs> & turns')],
@@ -71,6 +72,7 @@ const walks = {
   ],
   jira: [
     ['projects.list', {}, (a) => assert.deepEqual([a.total, a.items[0].key], [1, 'DEMO'])],
+    ['projects.get', { project: 'DEMO' }, (a) => assert.equal(a.isPrivate, false)],
     ['issues.search', { jql: 'project = DEMO' }, (a) => assert.deepEqual([a.items[0].key, a.items[0].status], ['DEMO-1', 'To Do'])],
     ['issues.create', { project: 'DEMO', type: 'Task', summary: 'Mend the mill', description: document }, (a) => assert.equal(a.key, 'DEMO-2')],
     ['issues.transitions', { key: 'DEMO-2' }, (a) => assert.deepEqual(a.map((t) => t.to), ['To Do', 'In Progress', 'Done'])],
