@@ -267,6 +267,51 @@ static enum err check_places(struct places *places, const struct service_step *s
 	return check_texts(places, step->body);
 }
 
+static bool text_names(struct bytes text, struct bytes argument)
+{
+	struct template_part part;
+
+	while (text.n > 0 && template_next(&text, &part) == OK)
+		if (part.kind != TEMPLATE_LITERAL && part.kind != TEMPLATE_ANSWER &&
+		    bytes_eq(part.text, argument))
+			return true;
+	return false;
+}
+
+static bool names(const struct yaml_node *node, struct bytes argument)
+{
+	if (node == NULL)
+		return false;
+	if (node->kind == YAML_SCALAR)
+		return text_names(node->text, argument);
+	for (const struct yaml_node *child = node->first; child != NULL; child = child->next)
+		if (names(child, argument))
+			return true;
+	return false;
+}
+
+/* An argument that no request has would be checked, approved, and never sent. */
+static enum err check_arguments(const struct reader *r, const struct service_tool *tool)
+{
+	const struct yaml_node *properties = yaml_find(tool->input, "properties");
+
+	for (const struct yaml_node *node = properties == NULL ? NULL : properties->first;
+	     node != NULL; node = node->next) {
+		bool named = false;
+		for (size_t i = 0; i < tool->steps_n && !named; i++) {
+			const struct service_step *step = &tool->steps[i];
+			named = text_names(step->path, node->name) ||
+				names(step->query, node->name) ||
+				names(step->headers, node->name) || names(step->body, node->name) ||
+				names(step->mail, node->name) || names(step->variables, node->name);
+		}
+		if (!named)
+			return READER_REFUSE(r, node, "no request of this tool sends '%.*s'",
+					     (int)node->name.n, node->name.p);
+	}
+	return OK;
+}
+
 enum err section_request_check(const struct reader *r, const struct yaml_node *node,
 			       const struct service *service, const struct service_tool *tool)
 {
@@ -276,6 +321,7 @@ enum err section_request_check(const struct reader *r, const struct yaml_node *n
 		};
 		TRY(check_places(&places, &tool->steps[i]));
 	}
+	TRY(check_arguments(r, tool));
 	return check_graphql(r, node, tool);
 }
 

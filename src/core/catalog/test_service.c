@@ -491,13 +491,16 @@ static void it_refuses_with_file_line_and_reason(void **state)
 		  "f:19: a mail has no 'from'" },
 		{ TOOL("    select: {fields: [id, {id: a.b}]}\n"),
 		  "f:18: the field 'id' is there twice" },
+		{ TOOL("    effect: read\n    request: {method: GET, path: /a}\n    summary: x\n"),
+		  "f:17: no request of this tool sends 'id'" },
 		{ TOOL("    select: {fields: [id], beside: [a.items]}\n"),
 		  "f:18: 'items' is what the fields come under" },
 		{ HEAD "api: {hosts: [https://a.example], auth: bearer, rpc: 1}\n",
 		  "f:11: 'rpc' must be true or false" },
 		{ HEAD "api: {hosts: [https://a.example], auth: bearer, graphql: [graphql]}\n",
 		  "f:11: 'graphql' must list paths" },
-		{ TOOL("    effect: read\n    request: {method: GET, path: /a}\n    summary: x\n"
+		{ TOOL("    effect: read\n    request: {method: GET, path: \"/{id}\"}\n    "
+		       "summary: x\n"
 		       "    resource: {note: \"{id}\"}\n"),
 		  "f:21: 'resources' has no kind 'note'" },
 		{ HEAD API "resources: {Note: {}}\n", "f:12: a kind is 1 to 32 of a-z and _" },
@@ -511,7 +514,7 @@ static void it_refuses_with_file_line_and_reason(void **state)
 		  "resources: {note: {context: {request: {method: GET, path: \"/{x}\"}, "
 		  "private: /p}}}\ntools:\n  - name: notes.get\n    title: t\n    says: s\n"
 		  "    scopes: []\n    " INPUT "\n    effect: read\n    request: {method: "
-		  "GET, path: /a}\n    summary: x\n    resource: {note: a}\n",
+		  "GET, path: \"/{id}\"}\n    summary: x\n    resource: {note: a}\n",
 		  "f:22: '{x}' is no argument of this tool" },
 		{ "id: notes\nname: A\noauth:\n  authorize_url: https://a.example/\n"
 		  "  token_url: https://a.example/\n  client_auth: basic\n  pkce: S256\n"
