@@ -14,6 +14,7 @@
 #include "core/flow/scrub.h"
 #include "core/flow/toolcall.h"
 #include "core/follower.h"
+#include "core/mcp/mcp.h"
 #include "core/timezones.h"
 #include "crypto/crypto.h"
 #include "sys/channel.h"
@@ -472,6 +473,7 @@ static void on_tick(void *ctx)
 		return;
 	flow_request_begin(&core->flow);
 	chores_tick(&core->flow);
+	mcp_tick(&core->flow);
 }
 
 static bool core_complete(const struct core *core)
@@ -489,6 +491,7 @@ static enum err core_start(struct core *core)
 	TRY(crypto_init());
 	TRY(loop_new(&core->loop));
 	TRY(flow_init(&core->flow));
+	TRY(mcp_new(&core->flow.mcp));
 	TRY(timezones_load("/usr/share/zoneinfo", &core->flow.zones));
 	while (!core_complete(core))
 		TRY(control_take(core));
@@ -516,6 +519,7 @@ static void core_done(struct core *core)
 	loop_timer_free(&core->tick);
 	loop_del(&core->control_source);
 	flow_done(&core->flow);
+	mcp_free(&core->flow.mcp);
 	zones_free(&core->flow.zones);
 	loop_free(&core->loop);
 }

@@ -29,6 +29,7 @@ struct flow;
 struct call;
 struct rewrap;
 struct compiled;
+struct mcp;
 struct zones;
 
 enum flow_peer { PEER_GATE, PEER_KEEPER, PEER_COURIER, PEER_COUNT };
@@ -85,6 +86,8 @@ struct flow {
 	struct call *batch_calls; /* calls that came with this batch */
 	uint64_t next_op;
 	struct id scrubbed;	  /* the row that was held against the log last */
+	struct mcp *mcp;	  /* sessions, streams and held calls; core/mcp's own */
+	uint64_t vaults_changed;  /* grows with every change of any vault */
 	bool suspected;		  /* rows were put back: core is to start again */
 	uint64_t scrub_from;	  /* records that the projection must hold before that */
 	bool intents_closed;	  /* those of before this start */

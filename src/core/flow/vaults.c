@@ -12,6 +12,7 @@ static enum err vault_event(struct flow *flow, struct call *call, const struct v
 {
 	struct ipc_record record;
 
+	flow->vaults_changed++;
 	flow_record(flow, call, kind, OUTCOME_OK, &record);
 	record.user = row->user;
 	record.vault = row->id;
