@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "codec/doc_text.h"
 #include "codec/schema_rule.h"
 
 enum { TEXT_MAX = 2048 };
@@ -187,16 +188,16 @@ bool schema_format_find(const struct doc *doc, uint32_t name, uint64_t *ret)
 /* None of them needs an escape but for '/', which some writers escape. */
 bool schema_format_ok(uint64_t format, const struct doc *doc, uint32_t node)
 {
-	uint8_t text[TEXT_MAX];
+	uint8_t text[TEXT_MAX + 4];
 	struct bytes plain = doc_plain(doc, node);
 
 	if (plain.p == NULL) {
-		struct dynbuf out = { .max = TEXT_MAX };
-		const bool good = doc_string(doc, node, &out) == OK && dynbuf_err(&out) == OK;
-		if (good)
-			put(text, out.p, out.n);
-		plain = (struct bytes){ text, good ? out.n : 0 };
-		dynbuf_done(&out);
+		size_t n = 0;
+		for (struct bytes rest = doc_inside(doc, node); rest.n > 0 && n <= TEXT_MAX;)
+			n += doc_text_put(doc_text_next(&rest), text + n);
+		if (n > TEXT_MAX)
+			return false;
+		plain = (struct bytes){ text, n };
 	}
 	return plain.n > 0 && formats[format].is(plain);
 }
