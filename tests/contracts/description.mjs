@@ -57,7 +57,7 @@ function swaggerBody(list, consumes = []) {
 		properties: Object.fromEntries(form.map((each) => [each.name, each])) } };
 }
 
-function openapi(text, { server: instead }) {
+function openapi(text, { server: instead, aliases = {}, partial = [] }) {
 	const doc = parse(text, { maxAliasCount: -1, uniqueKeys: false });
 	const find = pointer(doc);
 	const operations = new Map();
@@ -73,7 +73,9 @@ function openapi(text, { server: instead }) {
 			const parameters = list.filter((each) => ['query', 'path', 'header'].includes(each.in))
 				.map((each) => ({ name: each.name, in: each.in, required: each.required === true,
 					schema: each.schema ?? each.content?.['application/json']?.schema ?? each }));
-			const found = { method: method.toUpperCase(), path: (instead ?? server(doc)) + path, parameters, body, send,
+			const address = Object.entries(aliases).reduce((at, [from, to]) => at.replace(from, to), (instead ?? server(doc)) + path);
+			const found = { method: method.toUpperCase(), path: address, parameters, send,
+				body: partial.includes(op.operationId) ? { ...body, required: [] } : body,
 				answer: answerOf(find, op), scopes: scopesOf(doc, op) };
 			operations.set(op.operationId, found);
 			operations.set(`${found.method} ${path}`, found);
@@ -210,6 +212,8 @@ function stone(text) {
 
 const readers = { openapi, discovery, endpoints, managers, stone, graphql: () => ({}) };
 
-/* @document: its entry in documents.json, where `server` stands for what the description has as a placeholder;
+/* @document: its entry in documents.json, where `server` stands for what the description has as a placeholder,
+ * `aliases` are other addresses of the same things, and `partial` operations whose members are all optional by the
+ * description's text though its schema requires them;
  * @module: what a description that is a program exports. */
 export const read = (document, text, module) => readers[document.form](text, { ...document, module });
