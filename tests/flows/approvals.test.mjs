@@ -74,7 +74,7 @@ test('approvals', async (t) => {
     }
   });
 
-  await t.test('a yes to one call is no yes to another of the same tool', async () => {
+  await t.test('MIST-02 a yes to one call is no yes to another of the same tool', async () => {
     await fresh();
     const one = await send('bo');
     const other = await send('eve');
@@ -105,7 +105,7 @@ test('approvals', async (t) => {
     assert.equal(s.upstream.seen.length, 1);
   });
 
-  await t.test('fifty approve at once: one decides, and it happens once', async () => {
+  await t.test('MIST-03 fifty decide at once: one decision, and it happens once', async () => {
     await fresh();
     const { body } = await send('bo');
     const all = await Promise.all(Array.from({ length: 50 }, () => s.approve(body.approval)));

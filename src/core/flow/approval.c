@@ -500,6 +500,8 @@ enum err approval_sweep(struct flow *flow)
 {
 	TRY(store_approval_due(flow->store, APPROVAL_DUE_EXPIRED, flow->now, SWEEP_AT_ONCE,
 			       expire_one, flow));
+	TRY(store_approval_prune(flow->store, flow->now - APPROVAL_REMEMBERED_S * USEC_PER_S,
+				 SWEEP_AT_ONCE));
 	return store_approval_due(flow->store, APPROVAL_DUE_KEPT, flow->now, SWEEP_AT_ONCE,
 				  forget_one, flow);
 }

@@ -30,6 +30,7 @@ enum {
 	APPROVAL_RESULT_MAX = 1024 * 1024,
 	APPROVAL_COOL_FIRST_S = 10, /* after a denial, doubled with each one in a row */
 	APPROVAL_COOL_MAX_S = 15 * 60,
+	APPROVAL_REMEMBERED_S = 90 * 24 * 60 * 60, /* one that is over; the log keeps it longer */
 };
 
 struct approval_ask {

@@ -302,6 +302,9 @@ enum store_approval_due {
 must_check enum err store_approval_due(struct store *store, enum store_approval_due what,
 				       usec_t now, unsigned limit, store_approval_fn fn, void *ctx);
 
+/* Deletes at most @limit that are over, whose result is gone and that are older than @before. */
+must_check enum err store_approval_prune(struct store *store, usec_t before, unsigned limit);
+
 /* A user's authenticator. put replaces one that is there. */
 must_check enum err store_totp_put(struct store *store, const struct totp_row *row);
 must_check enum err store_totp_get(struct store *store, struct id tenant, struct id user,

@@ -155,6 +155,34 @@ static void what_has_to_be_done_is_found(void **state)
 	assert_int_equal(n, 0);
 }
 
+static enum err find(struct home *home)
+{
+	struct approval_row row;
+
+	return store_approval_get(home->store, home->tenant, home->approval, &row);
+}
+
+static void only_what_is_over_and_old_is_deleted(void **state)
+{
+	struct home *home = *state;
+	struct approval_row row = approval_of(home);
+
+	must(store_approval_prune(home->store, 50, 10));
+	must(find(home)); /* pending */
+	must(store_approval_decide(home->store, &row, APPROVAL_APPROVED, 1));
+	must(store_approval_consume(home->store, &row, 1));
+	must(store_approval_prune(home->store, 50, 10));
+	must(find(home)); /* open */
+	must(store_approval_settle(home->store, &row, APPROVAL_OK, str("done"), 1000));
+	must(store_approval_prune(home->store, 50, 10));
+	must(find(home)); /* its result is kept */
+	must(store_approval_forget(home->store, &row));
+	must(store_approval_prune(home->store, 1, 10));
+	must(find(home)); /* not older */
+	must(store_approval_prune(home->store, 50, 10));
+	answers(ERR_NOT_FOUND, find(home));
+}
+
 static void a_step_that_was_used_stays_used(void **state)
 {
 	struct home *home = *state;
@@ -183,6 +211,7 @@ int main(void)
 		home_test(of_another_generation_it_is_dead),
 		home_test(its_outcome_is_said_once_and_the_result_stays_until_it_is_forgotten),
 		home_test(what_has_to_be_done_is_found),
+		home_test(only_what_is_over_and_old_is_deleted),
 		home_test(a_step_that_was_used_stays_used),
 	};
 

@@ -193,6 +193,13 @@ enum err store_approval_forget(struct store *store, struct approval_row *row)
 	return text_del(store, row, APPROVAL_TEXT_RESULT);
 }
 
+enum err store_approval_prune(struct store *store, usec_t before, unsigned limit)
+{
+	const struct arg args[] = { arg_number(before), arg_number(limit), { ARG_END } };
+
+	return row_exec(store, STATEMENT_approval_prune, args);
+}
+
 static enum err each(struct store *store, enum statement which, const struct arg *args,
 		     unsigned limit, store_approval_fn fn, void *ctx)
 {

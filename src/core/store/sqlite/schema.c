@@ -155,6 +155,8 @@ static const char *const migrations[] = {
 	"CREATE INDEX approvals_live ON approvals(tenant, vault, id) WHERE state IN (1, 2)"
 	" OR (state = 6 AND outcome = 0);"
 	"CREATE INDEX approvals_open ON approvals(id) WHERE state = 6 AND outcome = 0;"
+	"CREATE INDEX approvals_over ON approvals(created) WHERE kept_until = 0"
+	" AND (state IN (3, 4, 5) OR (state = 6 AND outcome > 0));"
 	"CREATE INDEX approvals_kept ON approvals(kept_until) WHERE kept_until > 0;"
 	"CREATE TABLE approval_texts("
 	" approval BLOB NOT NULL, tenant BLOB NOT NULL, kind INTEGER NOT NULL,"
