@@ -56,3 +56,83 @@ test('rules over calls', async (t) => {
     assert.equal((await send({ amount: 101 })).status, 403, 'it will never fit');
   });
 });
+
+test('public or private, as the provider says', async (t) => {
+  const s = await acmeStage(t);
+  const file = s.file.replace('private: /private', 'private: {at: /kind, in: [secret]}');
+  await s.daemon.api('POST', '/services', file, { type: 'text/yaml' });
+  const kinds = { open: { body: { kind: 'open' } }, closed: { body: { kind: 'secret' } }, odd: { body: { kind: 5 } }, gone: { status: 404 } };
+  s.upstream.answer = (got) => {
+    const [, folder, notes] = /^\/folders\/([^/?]+)(\/notes)?/.exec(got.url) ?? [];
+    return notes ? { body: { items: [] } } : kinds[folder] ?? { status: 500 };
+  };
+  const put = (rule, rest = '') => s.daemon.api('PUT', `/vaults/${s.vault.id}/policy`,
+    `${head}      notes.list: ${rule}\n${rest}`, { type: 'text/yaml' });
+  const call = (folder) => s.call('notes.list', { folder });
+  const asked = (folder) => s.upstream.seen.filter((r) => r.url === `/folders/${folder}`).length;
+  const raw = (folder) => fetch(`${s.daemon.url}/proxy/acme/folders/${folder}/notes`, {
+    headers: { authorization: `Bearer ${s.vault.token}` },
+  });
+
+  await t.test('a call waits until the provider has said it', async () => {
+    await put('{effect: allow, when: [{context: public}]}');
+    const first = await call('open');
+    assert.equal(first.status, 200, first.text);
+    assert.equal(asked('open'), 1);
+    assert.equal((await raw('open')).status, 200);
+    assert.equal((await raw('open')).status, 200);
+    assert.equal(asked('open'), 2, 'raw requests remember it for a minute');
+    assert.equal((await call('closed')).status, 403);
+    assert.equal((await raw('closed')).status, 403);
+    assert.equal(s.upstream.seen.filter((r) => r.url.startsWith('/folders/closed/notes')).length, 0);
+  });
+
+  await t.test('what cannot be found out gets the stricter effect', async () => {
+    assert.equal((await call('gone')).status, 403);
+    assert.equal((await call('odd')).status, 403);
+    assert.equal((await raw('else')).status, 403);
+    await put('{effect: block, when: [{context: private}], else: allow}');
+    assert.equal((await call('odd')).status, 403);
+    assert.equal((await call('open')).status, 200);
+    assert.equal((await call('closed')).status, 403);
+    await put('{effect: allow, when: [{context: private}], else: approve}');
+    assert.equal((await call('closed')).status, 200);
+    assert.equal((await call('open')).status, 202);
+  });
+
+  await t.test('raw requests wait too, and each question is on record with its end', async () => {
+    kinds.later = { body: { kind: 'open' } };
+    await put('{effect: allow, when: [{context: public}]}');
+    assert.equal((await raw('later')).status, 200);
+    assert.equal(asked('later'), 1);
+    const events = await s.daemon.settledEvents('&kind=context');
+    const intents = events.filter((e) => e.outcome === 'intent');
+    assert.equal(intents.length, s.upstream.seen.filter((r) => /^\/folders\/[^/]+$/.test(r.url)).length);
+    for (const intent of intents) {
+      assert.equal(events.filter((e) => e.ref === intent.event).length, 1);
+      assert.equal(intent.vault, s.vault.id);
+      assert.equal(intent.connection, s.connection.id);
+    }
+  });
+
+  await t.test('who leaves while the provider is asked does no harm', async () => {
+    await put('{effect: allow, when: [{context: public}]}');
+    let answer;
+    s.upstream.answer = (got) => (/\/notes/.test(got.url) ? { body: { items: [] } }
+      : new Promise((done) => { answer = () => done({ body: { kind: 'open' } }); }));
+    const leave = new AbortController();
+    const gone = fetch(`${s.daemon.url}/api/v1/calls`, {
+      method: 'POST', signal: leave.signal, headers: { authorization: `Bearer ${s.vault.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ service: 'acme', tool: 'notes.list', arguments: { folder: 'held' } }),
+    }).catch((error) => error.name);
+    while (!answer) await new Promise((r) => { setTimeout(r, 10); });
+    leave.abort();
+    assert.equal(await gone, 'AbortError');
+    await new Promise((r) => { setTimeout(r, 300); });
+    answer();
+    s.upstream.answer = () => ({ body: { kind: 'open', items: [] } });
+    await s.daemon.settledEvents();
+    await new Promise((r) => { setTimeout(r, 300); });
+    assert.equal((await call('held')).status, 200);
+  });
+});

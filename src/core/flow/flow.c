@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "core/flow/approval.h"
 #include "core/flow/compiled.h"
+#include "core/flow/context.h"
 #include "core/flow/toolcall.h"
 #include "crypto/crypto.h"
 
@@ -46,6 +47,7 @@ enum err flow_init(struct flow *flow)
 	flow->started = clock_boot();
 	/* A courier that outlived the last core may still answer its ids: begin elsewhere. */
 	rng_fill((uint8_t *)&flow->next_op, sizeof flow->next_op);
+	TRY(contexts_new(&flow->contexts));
 	return compiled_new(&flow->compiled);
 }
 
@@ -65,6 +67,7 @@ void flow_done(struct flow *flow)
 	map_done(&flow->proxying);
 	free(flow->rewrap);
 	compiled_free(&flow->compiled);
+	contexts_free(&flow->contexts);
 	wipe(flow->text_key, sizeof flow->text_key);
 }
 

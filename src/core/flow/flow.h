@@ -30,6 +30,7 @@ struct call;
 struct rewrap;
 struct compiled;
 struct mcp;
+struct contexts;
 struct zones;
 
 enum flow_peer { PEER_GATE, PEER_KEEPER, PEER_COURIER, PEER_COUNT };
@@ -57,7 +58,8 @@ struct flow {
 	struct store *store;
 	struct events *events; /* this thread's reader of the projection; NULL while it is built */
 	struct compiled *compiled;
-	struct zones *zones; /* the caller's: time zones that a policy may name */
+	struct contexts *contexts; /* what providers have said of resources lately */
+	struct zones *zones;	   /* the caller's: time zones that a policy may name */
 	struct flow_settings settings;
 	struct id tenant_default;
 	uint64_t generation;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/flow/proxy.h"
+#include "core/flow/context.h"
 
 #include <stdlib.h>
 
@@ -30,6 +31,7 @@ struct proxy {
 	uint64_t place;	   /* key of the vault whose place it has; 0: none */
 	size_t bytes;	   /* of its body, counted */
 	bool spent, again; /* limits; after a 401 */
+	bool asked;	   /* the provider, whether what is reached is public */
 	char tool[POLICY_TOOL_MAX + 1];
 };
 
@@ -314,17 +316,37 @@ static enum err spend_and_ask(struct flow *flow, struct call *call, struct proxy
 	return err;
 }
 
+static void on_context(struct flow *flow, void *ctx)
+{
+	run(flow, ctx);
+}
+
+static enum err ask_context(struct flow *flow, struct call *call, struct proxy *p,
+			    const struct recognised *found)
+{
+	const struct context_want want = { found->service, found->found.tool, &found->use,
+					   on_context, call };
+
+	TRY(call_keep(call));
+	return context_ask(flow, &p->permit, &want, &p->asked);
+}
+
 static enum err step(struct flow *flow, struct call *call, struct proxy *p, bool *ret_waits)
 {
 	scoped(recognised_done) struct recognised found = { 0 };
 
-	TRY(decide(flow, call, p, &found));
+	enum err err = decide(flow, call, p, &found);
+	if (found.asks && !p->asked && ask_context(flow, call, p, &found) == OK) {
+		*ret_waits = true;
+		return OK;
+	}
+	TRY(err);
 	TRY(permit_fresh(flow, call, &p->permit, run, ret_waits));
 	if (*ret_waits)
 		return OK;
 	TRY(check_rest(flow, &p->permit));
 	TRY(place_take(flow, call, p));
-	const enum err err = spend_and_ask(flow, call, p, &found);
+	err = spend_and_ask(flow, call, p, &found);
 	if (err != OK)
 		place_leave(flow, p);
 	return err;

@@ -2,6 +2,7 @@
 #include "core/flow/recognise.h"
 
 #include "core/flow/compiled.h"
+#include "core/flow/context.h"
 #include "core/flow/resources.h"
 #include "model/scopes.h"
 
@@ -196,7 +197,13 @@ enum err recognise_decide(struct flow *flow, struct permit *permit, struct recog
 	struct policy_verdict verdict = { .effect = POLICY_BLOCK };
 
 	found->use.now = flow->now;
-	TRY(policy_decide(permit->policy, &found->use, &verdict));
+	const bool needs =
+		policy_needs_context(permit->policy, found->use.service, found->use.tool);
+	if (needs)
+		found->use.context = context_known(flow, permit, &found->use);
+	const enum err err = policy_decide(permit->policy, &found->use, &verdict);
+	found->asks = needs && verdict.unsure && found->use.context == POLICY_CONTEXT_UNKNOWN;
+	TRY(err);
 	const enum policy_effect near = strictest_near(permit->policy, found);
 	const enum policy_effect effect = near > verdict.effect ? near : verdict.effect;
 	switch (effect) {

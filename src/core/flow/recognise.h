@@ -18,6 +18,7 @@ struct recognised {
 	struct dynbuf headers;	 /* list of header: those that go on to the provider */
 	struct dynbuf resources; /* texts of use.resources */
 	struct policy_use use;	 /* borrows from the rest */
+	bool asks; /* the verdict hangs on whether it is public, which may be found out */
 };
 
 void recognised_done(struct recognised *found);

@@ -68,7 +68,8 @@ static void run_end(struct flow *flow, struct toolrun *run, struct toolsay *say)
 static void run_record(const struct flow *flow, const struct toolrun *run, uint8_t outcome,
 		       struct ipc_record *ret)
 {
-	permit_record(flow, NULL, &run->permit, EVENT_call, outcome, ret);
+	permit_record(flow, NULL, &run->permit, run->asking ? EVENT_context : EVENT_call, outcome,
+		      ret);
 	ret->tenant = run->tenant;
 	ret->vault = run->vault;
 	ret->address = run->address;
