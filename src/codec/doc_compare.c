@@ -120,8 +120,8 @@ bool doc_number_multiple(struct bytes number, struct bytes of)
 	const struct decimal d = decimal_of(number), m = decimal_of(of);
 	uint64_t mod = 0, left = 0, ten;
 
-	if (d.count == 0)
-		return true;
+	if (d.count == 0 || m.count == 0)
+		return d.count == 0;
 	/* both as whole numbers without zeros at their end, times a power of ten */
 	int64_t power = (d.exponent - (int64_t)d.count) - (m.exponent - (int64_t)m.count);
 	if (power < 0)

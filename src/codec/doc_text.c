@@ -96,7 +96,7 @@ const uint8_t *doc_text_plain(const uint8_t *p, const uint8_t *end)
 
 	while (end - p >= 8) {
 		uint64_t v;
-		memcpy(&v, p, 8);
+		put((uint8_t *)&v, p, 8);
 		const uint64_t quote = v ^ (ones * '"'), back = v ^ (ones * '\\');
 		if (((v | (v - ones * 0x20) | (quote - ones) | (back - ones)) & tops) != 0)
 			break;

@@ -116,9 +116,9 @@ static void shortest_text(double value, char text[static TEXT_MAX])
 		snprintf(text, TEXT_MAX, "%.*e", n, value);
 		if (leads_back(text, value))
 			return;
-		memcpy(above, text, TEXT_MAX);
+		put((uint8_t *)above, text, TEXT_MAX);
 		if (edge && round_up(above) && leads_back(above, value)) {
-			memcpy(text, above, TEXT_MAX);
+			put((uint8_t *)text, above, TEXT_MAX);
 			return;
 		}
 	}

@@ -186,7 +186,10 @@ static enum err match_read(struct unify *unify, struct tools_found *ret)
 	TRY(read_body(unify->raw->from, &doc, &form));
 	unify->body = doc.n > 0 ? &doc : NULL;
 	unify->form = form.text != NULL ? &form : NULL;
-	return find_tool(unify, ret);
+	const enum err err = find_tool(unify, ret);
+	unify->body = NULL;
+	unify->form = NULL;
+	return err;
 }
 
 enum err tools_match(const struct service *service, const struct tools_raw *from,
