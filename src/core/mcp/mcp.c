@@ -58,14 +58,51 @@ static struct bytes header(const struct call *call, const char *name)
 	return ipc_headers_find(call->request.headers, name);
 }
 
-/* A page of another site in somebody's browser is not asked what it wants. */
-static bool origin_is_ours(const struct flow *flow, const struct call *call)
+static bool is_loopback(struct bytes host)
 {
-	const struct bytes origin = header(call, "origin");
-	const struct bytes issuer = str(flow->settings.issuer);
+	return bytes_is(host, "localhost") || bytes_is(host, "127.0.0.1") ||
+	       bytes_is(host, "[::1]");
+}
 
-	return origin.p == NULL || (issuer.n == origin.n + 1 && bytes_starts(issuer, "http") &&
-				    bytes_eq((struct bytes){ issuer.p, origin.n }, origin));
+/* @authority without its port. */
+static struct bytes host_of(struct bytes authority)
+{
+	size_t n = authority.n;
+
+	while (n > 0 && authority.p[n - 1] >= '0' && authority.p[n - 1] <= '9')
+		n--;
+	return (struct bytes){ authority.p,
+			       n > 0 && authority.p[n - 1] == ':' ? n - 1 : authority.n };
+}
+
+/* The name that the issuer has; where that is this machine's own, any of its names. */
+static bool is_ours(const struct flow *flow, struct bytes authority)
+{
+	struct bytes issuer = str(flow->settings.issuer);
+
+	bytes_cut(&issuer, '/');
+	bytes_cut(&issuer, '/');
+	const struct bytes ours = bytes_cut(&issuer, '/');
+	return bytes_eq(authority, ours) ||
+	       (is_loopback(host_of(ours)) && is_loopback(host_of(authority)));
+}
+
+/* A page of another site in somebody's browser is not asked what it wants, and neither is one
+ * whose name was made to lead here (DNS rebinding). */
+static bool comes_from_us(const struct flow *flow, const struct call *call)
+{
+	const struct bytes host = header(call, "host");
+	struct bytes origin = header(call, "origin");
+
+	if (host.p != NULL && !is_ours(flow, host))
+		return false;
+	if (origin.p == NULL)
+		return true;
+	if (!bytes_starts(origin, "http://") && !bytes_starts(origin, "https://"))
+		return false;
+	bytes_cut(&origin, '/');
+	bytes_cut(&origin, '/');
+	return is_ours(flow, origin);
 }
 
 static void initialize(struct turn *turn)
@@ -284,8 +321,9 @@ void mcp_handle(struct flow *flow, struct call *call, struct bytes vault)
 {
 	struct turn turn = { .flow = flow, .call = call, .rpc = { .params = DOC_NONE } };
 
-	if (!origin_is_ours(flow, call)) {
-		answer_error(&turn, 403, RPC_SERVER_ERROR, "Origin is not this server's", nothing);
+	if (!comes_from_us(flow, call)) {
+		answer_error(&turn, 403, RPC_SERVER_ERROR, "Host or Origin is not this server's",
+			     nothing);
 		return;
 	}
 	const enum err err = who(&turn, vault);

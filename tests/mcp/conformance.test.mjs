@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The official conformance suite, both requirement sets, directly against a vault. What it expects
+// of a server made for it (its fixtures) a vault does not have: conformance-*.yml says which.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { acmeStage } from '../lib/acme.mjs';
+import { folder, run } from '../lib/process.mjs';
+import { startShim } from '../lib/shim.mjs';
+
+const suite = new URL('../node_modules/@modelcontextprotocol/conformance/dist/index.js', import.meta.url).pathname;
+
+for (const set of ['2025-11-25', '2026-07-28']) {
+  test(`conformance, requirements of ${set}`, async (t) => {
+    const s = await acmeStage(t);
+    const url = await startShim(t, s.vault);
+    const expected = new URL(`conformance-${set}.yml`, import.meta.url).pathname;
+    const { code, out, err } = await run(process.execPath, [suite, 'server', '--url', url, '--requirements', set,
+      '--expected-failures', expected, '-o', folder(t)], { ms: 300000 });
+    const summary = out.slice(out.indexOf('=== SUMMARY ==='));
+    t.diagnostic(/Total: .*/.exec(summary)?.[0] ?? 'no total');
+    assert.equal(code, 0, `${summary}\n${err}`);
+  });
+}
