@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conditions and limits of a policy over calls of tools: what is approved costs when it is carried out.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { acmeStage } from '../lib/acme.mjs';
@@ -54,6 +56,19 @@ test('rules over calls', async (t) => {
     assert.equal((await send({ amount: 0.5 })).status, 403, 'what cannot be added up is not permitted');
     assert.equal((await send({})).status, 403);
     assert.equal((await send({ amount: 101 })).status, 403, 'it will never fit');
+  });
+
+  await t.test('a replay counts each use once, also one that a person was asked about', async () => {
+    await s.daemon.settledEvents();
+    const file = join(s.daemon.dir, 'new.yaml');
+    writeFileSync(file, `${head}      notes.list: allow\n`);
+    const done = await s.daemon.cli(['vault', 'policy', 'replay', s.vault.id, '--file', file, '--since', '1h'], { json: true });
+    const of = (kind, was) => done.changes.filter((c) => c.kind === kind && c.was === was && c.would === 'block')
+      .reduce((n, c) => n + c.n, 0);
+    assert.equal(of('approval_request', 'approve'), 2, JSON.stringify(done));
+    assert.equal(of('approval_request', 'permitted'), 3, 'then it hung on the arguments');
+    assert.equal(of('call', 'permitted'), 1);
+    assert.ok(done.changes.every((c) => c.tool === 'notes.send'), JSON.stringify(done.changes));
   });
 });
 

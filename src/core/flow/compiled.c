@@ -10,13 +10,16 @@
 #include "core/policy/policy.h"
 #include "crypto/crypto.h"
 
-enum { SLOTS = 1024, BUILTINS = 256 };
+/* A compiled policy takes up to some twenty times its text. */
+enum { SLOTS = 1024, BUILTINS = 256, POLICY_TEXTS_MAX = 8 * 1024 * 1024 };
 
 struct compiled {
 	struct {
 		uint8_t hash[SHA256_LEN];
 		struct policy *policy;
+		size_t bytes; /* of its text */
 	} policies[SLOTS];
+	size_t policy_bytes; /* of all of them */
 	struct {
 		uint8_t hash[SHA256_LEN];
 		struct service *service;
@@ -57,6 +60,29 @@ static bool same(const uint8_t a[static SHA256_LEN], const uint8_t b[static SHA2
 	return memcmp(a, b, SHA256_LEN) == 0;
 }
 
+static void policy_drop(struct compiled *compiled, size_t i)
+{
+	compiled->policy_bytes -= compiled->policies[i].bytes;
+	compiled->policies[i].bytes = 0;
+	policy_free(&compiled->policies[i].policy);
+}
+
+/* Where the texts have grown too large together, the others begin anew. */
+static void policy_keep(struct compiled *compiled, const uint8_t hash[static SHA256_LEN],
+			struct policy *policy, size_t bytes)
+{
+	const size_t i = slot_of(hash);
+
+	policy_drop(compiled, i);
+	if (compiled->policy_bytes + bytes > POLICY_TEXTS_MAX)
+		for (size_t other = 0; other < SLOTS; other++)
+			policy_drop(compiled, other);
+	memcpy(compiled->policies[i].hash, hash, SHA256_LEN);
+	compiled->policies[i].policy = policy;
+	compiled->policies[i].bytes = bytes;
+	compiled->policy_bytes += bytes;
+}
+
 static enum err compile_new(struct bytes yaml, const struct policy_terms *terms,
 			    struct complaint *complaint, struct policy **ret)
 {
@@ -76,10 +102,7 @@ static enum err compile(struct flow *flow, struct bytes yaml, const struct polic
 
 	TRY(compile_new(yaml, terms, complaint, &policy));
 	sha256_one(yaml, hash);
-	const size_t i = slot_of(hash);
-	policy_free(&flow->compiled->policies[i].policy);
-	flow->compiled->policies[i].policy = policy;
-	memcpy(flow->compiled->policies[i].hash, hash, sizeof hash);
+	policy_keep(flow->compiled, hash, policy, yaml.n);
 	*ret = policy;
 	return OK;
 }

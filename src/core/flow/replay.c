@@ -22,7 +22,17 @@ struct replaying {
 	uint64_t last;
 };
 
-/* Of a call the intent counts, or its refusal; the outcome that names an intent is the same use. */
+/* Whether the record is of a use that was decided: a call's intent or refusal, or that a person was
+ * asked. What names an intent or an approval is of a use that has counted. */
+static bool is_use(const struct doc *line, uint8_t kind)
+{
+	if (doc_member(line, 0, str("ref")) != DOC_NONE)
+		return false;
+	if (kind == EVENT_call)
+		return doc_member(line, 0, str("object")) == DOC_NONE;
+	return kind == EVENT_exchange || kind == EVENT_approval_request;
+}
+
 static bool read_use(const struct doc *line, struct use *ret)
 {
 	const struct bytes kind = doc_plain(line, doc_member(line, 0, str("kind")));
@@ -37,10 +47,8 @@ static bool read_use(const struct doc *line, struct use *ret)
 	    event_outcome_parse(outcome, &ret->outcome) != OK || ret->service.n == 0 ||
 	    ret->service.n > SERVICE_MAX_BYTES || ret->tool.n > POLICY_TOOL_MAX)
 		return false;
-	if (doc_member(line, 0, str("ref")) != DOC_NONE ||
-	    (ret->kind != EVENT_exchange && ret->kind != EVENT_call))
-		return false;
-	return bytes_u64(doc_raw(line, doc_member(line, 0, str("policy"))), INT64_MAX,
+	return is_use(line, ret->kind) &&
+	       bytes_u64(doc_raw(line, doc_member(line, 0, str("policy"))), INT64_MAX,
 			 &ret->policy) == OK;
 }
 
