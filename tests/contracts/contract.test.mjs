@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import Ajv from 'ajv/dist/2020.js';
 import { described, requests, services } from './catalogue.mjs';
 import { read } from './description.mjs';
 import { check, derive } from './facts.mjs';
@@ -65,6 +66,18 @@ for (const [name, document] of Object.entries(documents).filter(([, each]) => ea
 					derive(description, described(tool).operations[i], request), kept[service.id].tools[tool.name][i]));
 		}
 	});
+
+test('the arguments of every tool are a schema that ajv takes, and so do its defaults fit', () => {
+	for (const service of all)
+		for (const tool of service.tools) {
+			const ajv = new Ajv({ strict: true, strictRequired: true, validateFormats: false });
+			const takes = ajv.compile(tool.input);
+			assert.equal(takes({ no_such_argument: 1 }), false, `${service.id} ${tool.name} takes anything`);
+			for (const [name, schema] of Object.entries(tool.input.properties))
+				if (schema.default !== undefined)
+					assert.ok(ajv.validate(schema, schema.default), `${service.id} ${tool.name}: ${name}`);
+		}
+});
 
 test('every argument of a tool goes somewhere', () => {
 	for (const service of all)

@@ -58,7 +58,7 @@ function swaggerBody(list, consumes = []) {
 }
 
 function openapi(text, { server: instead, aliases = {}, partial = [] }) {
-	const doc = parse(text, { maxAliasCount: -1, uniqueKeys: false });
+	const doc = text.startsWith('{') ? JSON.parse(text) : parse(text, { maxAliasCount: -1, uniqueKeys: false });
 	const find = pointer(doc);
 	const operations = new Map();
 
