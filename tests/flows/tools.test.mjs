@@ -90,6 +90,10 @@ test('every tool of the first four services', async (t) => {
   const rows = Object.keys(walks).map((id) => `  sandbox-${id}:\n    default: allow\n`);
   const vault = await daemon.api('POST', '/vaults', { user: 'maker', name: 'All', policy: `name: All\nservices:\n${rows.join('')}` });
 
+  const raw = (path, options) => fetch(`${daemon.url}/proxy/${path}`, {
+    ...options, headers: { authorization: `Bearer ${vault.token}`, ...options?.headers },
+  });
+
   for (const [id, steps] of Object.entries(walks)) {
     const service = `sandbox-${id}`;
     const scopes = [...new Set(files[id].tools.flatMap((tool) => tool.scopes))];
@@ -115,4 +119,25 @@ test('every tool of the first four services', async (t) => {
       assert.deepEqual([...new Set(steps.map(([tool]) => tool))].sort(), files[id].tools.map(({ name }) => name).sort());
     });
   }
+
+  await t.test('sent raw, as to the provider, a request is known as the tool that it is', async () => {
+    const json = { 'content-type': 'application/json' };
+    const read = await raw('sandbox-github/repos/sandbox/compiler');
+    assert.equal(read.status, 200, await read.clone().text());
+    assert.equal((await read.json()).full_name, 'sandbox/compiler');
+    const posted = await raw('sandbox-slack/chat.postMessage', {
+      method: 'POST', headers: json, body: JSON.stringify({ channel: 'C1', text: 'raw' }),
+    });
+    assert.equal((await posted.json()).ok, true);
+    const moved = await raw('sandbox-jira/rest/api/3/issue/DEMO-1/transitions', {
+      method: 'POST', headers: json, body: JSON.stringify({ transition: { id: '21' } }),
+    });
+    assert.equal(moved.status, 204);
+    const other = await raw('sandbox-github/repos/sandbox/compiler/subscription', { method: 'PUT', headers: json, body: '{}' });
+    assert.equal(other.status, 403, 'what no tool is, is refused');
+    const events = await daemon.settledEvents('&kind=call');
+    assert.deepEqual(events.slice(-7).map((event) => [event.tool, event.outcome]), [
+      ...['repos.get', 'chat.post', 'issues.transition'].flatMap((tool) => [[tool, 'intent'], [tool, 'ok']]), [undefined, 'denied'],
+    ]);
+  });
 });
