@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { acmePolicy, acmeStage } from '../lib/acme.mjs';
+import { connect } from '../lib/consent.mjs';
 import { sleep, waitFor } from '../lib/process.mjs';
 
 const canary = 'canary-words-of-the-agent';
@@ -362,6 +363,34 @@ test('approvals', async (t) => {
     assert.equal((await s.daemon.api('GET', `/vaults/${s.vault.id}`)).state, 'paused');
     const twice = await s.daemon.cli(['approval', 'approve', first], { fails: true });
     assert.notEqual(twice.code, 0);
+  });
+});
+
+test('what an account cannot do is said before anybody is asked', async (t) => {
+  const s = await acmeStage(t, { connected: false });
+  const send = (more) => s.call('notes.send', { to: 'bo', text: 'x' }, more);
+
+  await t.test('there is none', async () => {
+    const { status, body } = await send();
+    assert.equal(status, 400);
+    assert.equal(body.code, 'not_connected');
+  });
+
+  await t.test('it has not granted the scopes that the tool needs', async () => {
+    await connect(s.daemon, { user: 'ada', service: 'acme', account: 'ada', scopes: ['notes.read'] });
+    const { body } = await send();
+    assert.equal(body.code, 'insufficient_scope', JSON.stringify(body));
+    assert.equal((await s.call('notes.list', { folder: 'a' })).status, 200);
+  });
+
+  await t.test('there are several, and the one that is named is used', async () => {
+    const work = await connect(s.daemon, { user: 'ada', service: 'acme', account: 'grace', alias: 'work' });
+    assert.equal((await send()).body.code, 'several_accounts');
+    const held = await send({ account: work.id });
+    assert.equal(held.status, 202, held.text);
+    assert.equal((await s.show(held.body.approval)).connection, work.id);
+    await s.approve(held.body.approval);
+    assert.equal((await s.settled(held.body.approval)).outcome, 'ok');
   });
 });
 

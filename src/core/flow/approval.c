@@ -192,7 +192,9 @@ static enum err recent_one(void *ctx, const struct approval_row *row)
 	struct standing *standing = at->standing;
 
 	if (row->state == APPROVAL_DENIED && !standing->broken) {
-		standing->denied = standing->denials++ == 0 ? row->decided : standing->denied;
+		standing->denials++;
+		if (row->decided > standing->denied)
+			standing->denied = row->decided;
 		standing->same_denied = standing->same_denied || is_same(standing, row);
 	}
 	standing->broken = standing->broken || row->state == APPROVAL_APPROVED ||

@@ -147,7 +147,7 @@ static const char *const migrations[] = {
 	" FOREIGN KEY(tenant, vault) REFERENCES vaults(tenant, id),"
 	" FOREIGN KEY(tenant, connection) REFERENCES connections(tenant, id)"
 	") STRICT;"
-	"CREATE INDEX approvals_vault ON approvals(tenant, vault, id);"
+	"CREATE INDEX approvals_vault ON approvals(tenant, vault, created);"
 	"CREATE INDEX approvals_state ON approvals(tenant, state, id);"
 	"CREATE INDEX approvals_expires ON approvals(expires) WHERE state IN (1, 2);"
 	"CREATE INDEX approvals_approved ON approvals(expires)"
