@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cmd.h"
 #include "cli/offline/check.h"
+#include "cli/offline/openapi.h"
 
 enum { SERVICE_FILE_MAX = 1024 * 1024 };
 
@@ -73,6 +74,61 @@ enum cli_exit cmd_service_check(struct cli *cli)
 	} else {
 		fprintf(cli->out, "%s: service '%s' with %zu tools is in order\n", file, id, tools);
 	}
+	return CLI_DONE;
+}
+
+static void say_import(struct cli *cli, const struct openapi_result *result)
+{
+	if (cli->json) {
+		scoped(json_free) json_t *json = json_pack(
+			"{s:I,s:I,s:I,s:b,s:b}", "tools", (json_int_t)result->tools, "no_room",
+			(json_int_t)result->no_room, "left_out", (json_int_t)result->unspeakable,
+			"oauth", result->oauth, "account", result->account);
+		show_json(&cli->show, json);
+	}
+	if (result->no_room > 0)
+		cmd_hint(cli, "%zu more operations have no room; choose with --match.",
+			 result->no_room);
+	if (result->unspeakable > 0)
+		cmd_hint(cli,
+			 "%zu operations are left out: their bodies or parameters are none "
+			 "that a tool can have.",
+			 result->unspeakable);
+	if (!result->oauth || !result->account)
+		cmd_hint(cli, "Replace the addresses at replace-me.invalid: the document does not "
+			      "say them.");
+	cmd_hint(cli, "Look at 'refresh', 'account' and the effects, then: valetkey service check");
+}
+
+enum cli_exit cmd_service_import_openapi(struct cli *cli)
+{
+	const struct option_values *matches = &cli->line->options[OPTION_MATCH];
+	const struct openapi_wish wish = { matches->v, matches->n };
+	const char *file = cli->line->operand, *to = cmd_option(cli, OPTION_OUTPUT);
+	scoped(buf_free) struct buf *text = NULL;
+	scoped(dynbuf_done) struct dynbuf made;
+	struct complaint complaint = { { 0 } };
+	struct openapi_result result;
+	FILE *out = cli->out;
+
+	dynbuf_init(&made, 2 * SERVICE_FILE_MAX);
+	if (cli->json && to == NULL)
+		return cmd_usage(cli, "--json goes with --output.");
+	if (input_text(file, OPENAPI_TEXT_MAX, &text) != OK)
+		return cmd_usage(cli, "'%s' cannot be read, or is larger than 32 MiB.", file);
+	const enum err err =
+		openapi_import(buf_bytes(text), file, &wish, &complaint, &made, &result);
+	if (err != OK)
+		return cmd_refuse(cli, "%s",
+				  complaint.text[0] != 0 ? complaint.text : err_row(err)->says);
+	const enum err opened = to == NULL ? OK : input_new_file(to, &out);
+	if (opened != OK)
+		return cmd_refuse(cli, "'%s' %s.", to,
+				  opened == ERR_EXISTS ? "exists already" : "cannot be written");
+	const bool whole = fwrite(made.p, 1, made.n, out) == made.n;
+	if ((to != NULL && fclose(out) != 0) || !whole)
+		return cmd_refuse(cli, "The file could not be written whole.");
+	say_import(cli, &result);
 	return CLI_DONE;
 }
 
