@@ -34,21 +34,37 @@ uint32_t glob_letter(struct bytes *rest)
 	return good ? letter : (uint32_t)NO_LETTER + lead;
 }
 
+static bool is_run(uint32_t token)
+{
+	return token == RUN || token == RUN_DEEP;
+}
+
+/* Two runs beside each other are one: the deeper. */
+static bool joins(struct glob *glob, uint32_t token)
+{
+	if (glob->n == 0 || !is_run(token) || !is_run(glob->tokens[glob->n - 1]))
+		return false;
+	glob->tokens[glob->n - 1] = RUN_DEEP;
+	return true;
+}
+
+static const unsigned __int128 one = 1;
+
 enum err glob_read(struct bytes pattern, struct glob *ret)
 {
-	ret->n = 0;
+	*ret = (struct glob){ 0 };
 	while (pattern.n > 0) {
 		uint32_t token = glob_letter(&pattern);
-		if (ret->n == GLOB_TOKENS_MAX)
-			return ERR_TOO_LARGE;
 		if (token == '?')
 			token = ONE;
 		if (token == '*')
 			token = RUN;
-		if (token == RUN && pattern.n > 0 && pattern.p[0] == '*') {
-			(void)glob_letter(&pattern);
-			token = RUN_DEEP;
-		}
+		if (joins(ret, token))
+			continue;
+		if (ret->n == GLOB_TOKENS_MAX)
+			return ERR_TOO_LARGE;
+		if (is_run(token))
+			ret->runs.bits |= one << ret->n;
 		ret->tokens[ret->n++] = token;
 	}
 	return OK;
@@ -57,38 +73,38 @@ enum err glob_read(struct bytes pattern, struct glob *ret)
 /* A run may be empty: behind it is reached with it. */
 static unsigned __int128 spread(const struct glob *glob, unsigned __int128 places)
 {
-	for (size_t i = 0; i < glob->n; i++)
-		if ((places >> i & 1) != 0 &&
-		    (glob->tokens[i] == RUN || glob->tokens[i] == RUN_DEEP))
-			places |= (unsigned __int128)1 << (i + 1);
-	return places;
+	return places | (places & glob->runs.bits) << 1;
 }
 
-void glob_begin(const struct glob *glob, struct glob_run *ret)
+void glob_begin(const struct glob *glob, struct glob_places *ret)
 {
-	ret->places = spread(glob, 1);
+	ret->bits = spread(glob, one);
 }
 
-void glob_step(const struct glob *glob, struct glob_run *run, uint32_t letter)
+static size_t lowest(unsigned __int128 places)
 {
-	unsigned __int128 next = 0;
+	const uint64_t low = (uint64_t)places;
 
-	if (run->places == 0)
-		return;
-	for (size_t i = 0; i < glob->n; i++) {
-		const unsigned __int128 here = (unsigned __int128)1 << i;
+	return low != 0 ? (size_t)__builtin_ctzll(low)
+			: 64 + (size_t)__builtin_ctzll((uint64_t)(places >> 64));
+}
+
+void glob_step(const struct glob *glob, struct glob_places *places, uint32_t letter)
+{
+	unsigned __int128 left = places->bits & ~(one << glob->n), next = 0;
+
+	for (; left != 0; left &= left - 1) {
+		const size_t i = lowest(left);
 		const uint32_t token = glob->tokens[i];
-		if ((run->places & here) == 0)
-			continue;
 		if (token == RUN_DEEP || (token == RUN && letter != '/'))
-			next |= here;
+			next |= one << i;
 		if (token == letter || (token == ONE && letter != '/'))
-			next |= here << 1;
+			next |= one << (i + 1);
 	}
-	run->places = spread(glob, next);
+	places->bits = spread(glob, next);
 }
 
-bool glob_fits(const struct glob *glob, const struct glob_run *run)
+bool glob_fits(const struct glob *glob, const struct glob_places *places)
 {
-	return (run->places >> glob->n & 1) != 0;
+	return (places->bits >> glob->n & 1) != 0;
 }

@@ -12,21 +12,22 @@
 
 enum { GLOB_TOKENS_MAX = 120 };
 
-struct glob {
-	size_t n;
-	uint32_t tokens[GLOB_TOKENS_MAX]; /* code points and the three signs */
+/* Places in a pattern: bit i is behind the first i tokens. */
+struct glob_places {
+	unsigned __int128 bits;
 };
 
-/* The places that have been reached: bit i is set behind the first i tokens. */
-struct glob_run {
-	unsigned __int128 places;
+struct glob {
+	size_t n;
+	uint32_t tokens[GLOB_TOKENS_MAX]; /* code points and the three signs; no two runs meet */
+	struct glob_places runs;	  /* before each run */
 };
 
 /* @pattern is UTF-8. ERR_TOO_LARGE */
 must_check enum err glob_read(struct bytes pattern, struct glob *ret);
-void glob_begin(const struct glob *glob, struct glob_run *ret);
-void glob_step(const struct glob *glob, struct glob_run *run, uint32_t letter);
-bool glob_fits(const struct glob *glob, const struct glob_run *run);
+void glob_begin(const struct glob *glob, struct glob_places *ret);
+void glob_step(const struct glob *glob, struct glob_places *places, uint32_t letter);
+bool glob_fits(const struct glob *glob, const struct glob_places *places);
 
 /* The next code point of UTF-8; a byte that is none of it answers a number that no code point is.
  */

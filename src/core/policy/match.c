@@ -185,14 +185,14 @@ static enum truth begins(struct letters letters, struct bytes with)
 
 static enum truth fits(struct letters letters, const struct glob *glob)
 {
-	struct glob_run run;
+	struct glob_places places;
 
 	if (letters.rest.n > MATCH_GLOB_TEXT_MAX)
 		return TRUTH_UNKNOWN;
-	glob_begin(glob, &run);
+	glob_begin(glob, &places);
 	while (letters.rest.n > 0)
-		glob_step(glob, &run, letter_of(&letters));
-	return truth_of(glob_fits(glob, &run));
+		glob_step(glob, &places, letter_of(&letters));
+	return truth_of(glob_fits(glob, &places));
 }
 
 static bool same(const struct value *value, const struct doc *doc, uint32_t node)
