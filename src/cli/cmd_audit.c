@@ -19,16 +19,11 @@ enum {
 };
 
 static const struct show_column columns[] = {
-	{ "SEQ", "seq", SHOW_TEXT },
-	{ "TIME", "time", SHOW_TIME },
-	{ "EVENT", "kind", SHOW_TEXT },
-	{ "OUTCOME", "outcome", SHOW_STATE },
-	{ "SERVICE", "service", SHOW_TEXT },
-	{ "TOOL", "tool", SHOW_TEXT },
-	{ "STATUS", "status", SHOW_TEXT },
-	{ "REASON", "reason", SHOW_TEXT },
-	{ "VAULT", "vault", SHOW_TEXT },
-	{ "CONNECTION", "connection", SHOW_TEXT },
+	{ "SEQ", "seq", SHOW_TEXT },	     { "TIME", "time", SHOW_TIME },
+	{ "EVENT", "kind", SHOW_TEXT },	     { "OUTCOME", "outcome", SHOW_STATE },
+	{ "SERVICE", "service", SHOW_TEXT }, { "TOOL", "tool", SHOW_TEXT },
+	{ "STATUS", "status", SHOW_TEXT },   { "REASON", "reason", SHOW_TEXT },
+	{ "VAULT", "vault", SHOW_TEXT },     { "CONNECTION", "connection", SHOW_TEXT },
 };
 
 /* A fixed width, because the next line is not known yet when one is shown. */

@@ -56,8 +56,11 @@ void flow_done(struct flow *flow)
 	for (size_t i = 0; i < PEER_COUNT; i++)
 		dynbuf_done(&flow->staged[i]);
 	size_t at = 0;
-	for (struct op *op; (op = map_next(&flow->ops, &at)) != NULL;)
+	for (struct op *op; (op = map_next(&flow->ops, &at)) != NULL;) {
+		if (op->fn == on_appended)
+			free(op->ctx);
 		free(op);
+	}
 	map_done(&flow->ops);
 	map_done(&flow->calls);
 	map_done(&flow->refreshing);
