@@ -353,6 +353,14 @@ static void tell_answer(struct job *job, const struct httpc_response *response)
 	wiped_done(&body);
 }
 
+/* An answer for gate that has no head to pass on, such as a switch of protocol. */
+static bool is_astray(const struct job *job, const struct httpc_response *response)
+{
+	const bool held = job->hold && response->status == 401;
+
+	return job->number != 0 && response->outcome == HTTPC_ANSWERED && !held && !job->cancelled;
+}
+
 static void on_done(void *ctx, const struct httpc_response *response)
 {
 	static const enum courier_outcome outcomes[] = {
@@ -365,7 +373,7 @@ static void on_done(void *ctx, const struct httpc_response *response)
 	unlink_job(job);
 	if (job->streamed) {
 		tell_stream(job, response);
-	} else if (job->unusable) {
+	} else if (job->unusable || is_astray(job, response)) {
 		tell_outcome(job, COURIER_UNUSABLE, job->status, response->duration_us);
 	} else if (response->outcome == HTTPC_ANSWERED) {
 		tell_answer(job, response);

@@ -36,7 +36,7 @@ struct stream {
 	size_t piece_began;
 	struct dynbuf up;
 	size_t up_at, up_taken;
-	bool up_over, up_broken, hungry;
+	bool uploads, up_over, up_broken, hungry;
 };
 
 static void stream_free(struct stream *stream)
@@ -127,6 +127,9 @@ static enum err take_open(struct streams *streams, uint64_t number, struct bytes
 	if (out != NULL)
 		dynbuf_bytes(out, dynbuf_view(&stream->head));
 	dynbuf_reset(&stream->head);
+	/* Not before: gate takes no notice of a stream that it has not opened. */
+	if (stream->uploads)
+		send_room(stream, STREAMS_ROOM);
 	if (stream->left) {
 		send_end(streams, number, stream->whole);
 		stream_free(stream);
@@ -295,7 +298,8 @@ enum err stream_join(struct streams *streams, uint64_t number, bool upload,
 		return ERR_USED;
 	stream->fns = fns;
 	stream->ctx = ctx;
-	if (upload)
+	stream->uploads = upload;
+	if (upload && stream->opened)
 		send_room(stream, STREAMS_ROOM);
 	*ret = stream;
 	return OK;

@@ -216,6 +216,9 @@ static void deadline(struct httpc_transfer *transfer, usec_t from, unsigned ms)
 	const usec_t last = transfer->began + transfer->total_ms * USEC_PER_MS;
 	const usec_t at = from + ms * USEC_PER_MS;
 
+	/* It ends already. */
+	if (transfer->preset != 0)
+		return;
 	loop_timer_set(transfer->timer, at < last ? at : last);
 }
 

@@ -29,9 +29,9 @@
 enum {
 	HTTPC_HEAD_MAX = 16 * 1024,
 	HTTPC_HEADERS_MAX = 100,
-	HTTPC_TRANSFERS_MAX = 1024, /* under way or waiting for a connection */
-	HTTPC_CONNECTIONS_MAX = 512,
-	HTTPC_PER_HOST_MAX = 128,
+	HTTPC_TRANSFERS_MAX = 2048, /* under way or waiting for a connection */
+	HTTPC_CONNECTIONS_MAX = 1024,
+	HTTPC_PER_HOST_MAX = 512,
 	HTTPC_CONNECT_MS = 3000, /* for the name, and again for connection and TLS */
 	HTTPC_FIRST_BYTE_MS = 10000,
 	HTTPC_TOTAL_MS = 20000, /* where the request names none */

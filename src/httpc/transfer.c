@@ -224,6 +224,19 @@ static uint64_t told_length(struct httpc_transfer *t)
 	return length < 0 ? HTTPC_LENGTH_UNKNOWN : (uint64_t)length;
 }
 
+/* More than one length, or a length beside chunks: two readers could find two bodies (RFC
+ * 9112 6.3). */
+static bool framed_once(const struct httpc_transfer *t)
+{
+	size_t lengths = 0, codings = 0;
+
+	for (size_t i = 0; i < t->found_count; i++) {
+		lengths += bytes_is(t->found[i].name, "content-length");
+		codings += bytes_is(t->found[i].name, "transfer-encoding");
+	}
+	return lengths + codings <= 1;
+}
+
 /* The head of the answer itself, not of an interim one, is whole. */
 static bool show_head(struct httpc_transfer *t)
 {
@@ -238,7 +251,7 @@ static bool show_head(struct httpc_transfer *t)
 	response.status = (int)status;
 	response.headers = t->found;
 	response.header_count = t->found_count;
-	if (coded(&response))
+	if (coded(&response) || !framed_once(t))
 		return false;
 	t->streaming = t->stream.head(t->ctx, &response, told_length(t));
 	return true;

@@ -328,7 +328,8 @@ void conn_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 {
 	struct httpd_request *conn = *con_cls;
 
-	conn->sent = code == MHD_REQUEST_TERMINATED_COMPLETED_OK && !conn->broken;
+	conn->sent = code == MHD_REQUEST_TERMINATED_COMPLETED_OK && !conn->broken &&
+		     conn->phase == CONN_STREAM;
 	if (conn->owned)
 		conn_disown(conn);
 	if (conn->response != NULL)

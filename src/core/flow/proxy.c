@@ -17,7 +17,7 @@ enum {
 	STREAM_MS = 3600 * 1000,
 	HELD_ANSWER_MAX = 64 * 1024, /* of a 401 that core sees to */
 	REST_MAX_S = 3600,
-	VAULT_CALLS_MAX = 256, /* at once: no vault takes all places of courier */
+	VAULT_CALLS_MAX = 128, /* at once: no vault takes all places of courier */
 	BODIES_MAX = 24 * 1024 * 1024,
 };
 
