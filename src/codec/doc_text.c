@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/doc_text.h"
 
+#include "codec/utf8.h"
+
 static bool is_digit(uint8_t c)
 {
 	return c >= '0' && c <= '9';
@@ -67,26 +69,12 @@ bool doc_text_escape(const uint8_t **p, const uint8_t *end, uint32_t *ret)
 	return true;
 }
 
-/* One code point of more than one byte: RFC 3629, shortest form, no surrogate. */
 bool doc_text_utf8(const uint8_t **p, const uint8_t *end, uint32_t *ret)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const uint8_t lead = **p;
-	const int n = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+	const size_t n = utf8_read((struct bytes){ *p, (size_t)(end - *p) }, ret);
 
-	if (lead < 0xc2 || lead > 0xf4 || end - *p < n)
-		return false;
-	uint32_t v = lead & (0x7fU >> n);
-	for (int i = 1; i < n; i++) {
-		if (((*p)[i] & 0xc0) != 0x80)
-			return false;
-		v = v << 6 | ((*p)[i] & 0x3f);
-	}
-	if (v < least[n] || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
-		return false;
 	*p += n;
-	*ret = v;
-	return true;
+	return n > 0;
 }
 
 /* Steps over bytes that a string holds as they are, eight at a time. */

@@ -18,7 +18,7 @@ const uint8_t *doc_text_digits(const uint8_t *p, const uint8_t *end);
 const uint8_t *doc_text_number(const uint8_t *p, const uint8_t *end);
 /* Behind a backslash: one code point, of a pair where it begins one. */
 bool doc_text_escape(const uint8_t **p, const uint8_t *end, uint32_t *ret);
-/* One code point of more than one byte: RFC 3629, shortest form, no surrogate. */
+/* One code point of more than one byte. */
 bool doc_text_utf8(const uint8_t **p, const uint8_t *end, uint32_t *ret);
 /* The next code point of what is inside a string that doc_read() has checked. */
 uint32_t doc_text_next(struct bytes *rest);

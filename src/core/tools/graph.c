@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tools/graph.h"
 
+#include "codec/utf8.h"
+
 /* Whether the last segments of the request are those of @path, in any case. */
 static bool ends_with(const struct raw *raw, struct bytes path)
 {
@@ -84,7 +86,7 @@ enum err graph_read(const struct raw *raw, struct graphql_facts *facts)
 		return OK;
 	if (raw_type_is_json(from))
 		return graphql_request_json(from->body, facts);
-	if (raw_type_is(from, "application/graphql") && raw_is_utf8(from->body))
+	if (raw_type_is(from, "application/graphql") && utf8_ok(from->body))
 		return graphql_request_text(from->body, (struct bytes){ NULL, 0 }, facts);
 	facts->understood = false;
 	return OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tools/raw.h"
 
-#include "codec/doc.h"
+#include "codec/utf8.h"
 
 enum { TEXT_MAX = 4 * TOOLS_URL_MAX };
 
@@ -58,27 +58,6 @@ static bool decodes_again(struct bytes text)
 	return false;
 }
 
-bool raw_is_utf8(struct bytes text)
-{
-	for (size_t i = 0; i < text.n;) {
-		const uint8_t lead = text.p[i];
-		const size_t n = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-		static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-		uint32_t point = n == 1 ? lead : lead & (0x7fU >> n);
-		if ((n > 1 && (lead < 0xc2 || lead > 0xf4)) || n > text.n - i)
-			return false;
-		for (size_t k = 1; k < n; k++) {
-			if ((text.p[i + k] & 0xc0) != 0x80)
-				return false;
-			point = point << 6 | (text.p[i + k] & 0x3f);
-		}
-		if (point < least[n] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-			return false;
-		i += n;
-	}
-	return true;
-}
-
 static bool same_letters(struct bytes a, struct bytes b)
 {
 	return a.n == b.n &&
@@ -92,7 +71,7 @@ static bool is_dots(struct bytes text)
 
 static enum err segment_ok(struct bytes text)
 {
-	if (decodes_again(text) || !raw_is_utf8(text))
+	if (decodes_again(text) || !utf8_ok(text))
 		return ERR_MALFORMED;
 	for (struct bytes rest = text; rest.n > 0;) {
 		const struct bytes part = bytes_cut(&rest, '/');
@@ -170,7 +149,7 @@ static enum err read_text(struct raw *raw, struct bytes part, struct bytes *ret)
 	}
 	TRY(dynbuf_err(&raw->text));
 	*ret = (struct bytes){ raw->text.p + from, raw->text.n - from };
-	return raw_is_utf8(*ret) ? OK : ERR_MALFORMED;
+	return utf8_ok(*ret) ? OK : ERR_MALFORMED;
 }
 
 /* Names by which frameworks let a parameter stand for the method. */

@@ -49,6 +49,5 @@ size_t raw_host_of(const struct service *service, struct bytes url, struct bytes
 bool raw_type_is(const struct tools_raw *raw, const char *want);
 /* application/json, or a type built on it. */
 bool raw_type_is_json(const struct tools_raw *raw);
-bool raw_is_utf8(struct bytes text);
 /* Whether it goes to an endpoint that carries out requests which it finds in a body. */
 bool raw_is_batch(const struct raw *raw);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tools/summary.h"
 
+#include "codec/utf8.h"
+
 struct range {
 	uint32_t from, to;
 };
@@ -26,38 +28,13 @@ static bool is_hidden(uint32_t point)
 	return false;
 }
 
-/* The next code point; 0 with a length of 0 for a byte that begins none. */
-static uint32_t read_point(struct bytes text, size_t *ret_n)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const uint8_t lead = text.p[0];
-	const size_t n = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-
-	*ret_n = 0;
-	if (n == 1) {
-		*ret_n = 1;
-		return lead;
-	}
-	if (lead < 0xc2 || lead > 0xf4 || text.n < n)
-		return 0;
-	uint32_t point = lead & (0x7fU >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((text.p[i] & 0xc0) != 0x80)
-			return 0;
-		point = point << 6 | (text.p[i] & 0x3f);
-	}
-	if (point < least[n] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-		return 0;
-	*ret_n = n;
-	return point;
-}
-
 static size_t count_points(struct bytes text)
 {
 	size_t count = 0;
+	uint32_t point;
 
-	for (size_t n; text.n > 0; count++) {
-		(void)read_point(text, &n);
+	for (; text.n > 0; count++) {
+		size_t n = utf8_read(text, &point);
 		n = n == 0 ? 1 : n;
 		text = (struct bytes){ text.p + n, text.n - n };
 	}
@@ -66,7 +43,7 @@ static size_t count_points(struct bytes text)
 
 void tools_visible(struct bytes text, size_t max, struct dynbuf *out)
 {
-	size_t n;
+	uint32_t point = 0;
 
 	for (size_t shown = 0; text.n > 0; shown++) {
 		if (shown == max) {
@@ -74,7 +51,7 @@ void tools_visible(struct bytes text, size_t max, struct dynbuf *out)
 				      count_points(text));
 			return;
 		}
-		const uint32_t point = read_point(text, &n);
+		size_t n = utf8_read(text, &point);
 		if (n == 0) {
 			dynbuf_printf(out, "[byte %02X]", text.p[0]);
 			n = 1;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "codec/jcs.h"
+#include "codec/utf8.h"
 #include "core/tools/unify.h"
 
 static bool is_number(struct bytes text, bool fraction)
@@ -31,7 +32,7 @@ static enum err put_text(const struct yaml_node *schema, struct bytes text, bool
 	const struct bytes name = type == NULL ? str("") : type->text;
 
 	if (bytes_is(name, "string")) {
-		if (!raw_is_utf8(text))
+		if (!utf8_ok(text))
 			return ERR_MALFORMED;
 		jcs_string(text, out);
 		return OK;
