@@ -86,7 +86,7 @@ void server_listen(struct server *server, struct script script)
 	*server = (struct server){ .script = script };
 	server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(server->listener, (struct sockaddr *)&at, n), 0);
-	assert_int_equal(listen(server->listener, 16), 0);
+	assert_int_equal(listen(server->listener, SOMAXCONN), 0);
 	assert_int_equal(getsockname(server->listener, (struct sockaddr *)&at, &n), 0);
 	server->port = ntohs(at.sin_port);
 }
