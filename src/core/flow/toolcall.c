@@ -242,7 +242,7 @@ static enum err on_decide(struct flow *flow, struct toolrun *run, struct toolcas
 }
 
 static enum err begin_direct(struct flow *flow, const struct toolcall_request *request,
-			     const struct toolcase *c, struct toolcall_wait *wait)
+			     struct toolcase *c, struct toolcall_wait *wait)
 {
 	const struct toolrun_start start = {
 		.tenant = request->tenant,
@@ -263,7 +263,7 @@ static enum err begin_direct(struct flow *flow, const struct toolcall_request *r
 	};
 
 	TRY(toolrun_new(&start, &wait->run));
-	toolrun_begin(flow, wait->run);
+	toolrun_begin(flow, wait->run, c);
 	return OK;
 }
 
@@ -440,7 +440,7 @@ static enum err run_approved(struct flow *flow, struct approval_row *row)
 		toolrun_free(&run);
 		return err;
 	}
-	toolrun_begin(flow, run);
+	toolrun_begin(flow, run, NULL);
 	return OK;
 }
 

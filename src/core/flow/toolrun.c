@@ -289,8 +289,7 @@ static enum err send_step(struct flow *flow, struct toolrun *run, const struct t
 			 on_answer, run);
 }
 
-static enum err try_step(struct flow *flow, struct toolrun *run, struct toolcase *c,
-			 bool *ret_waits, bool *ret_over)
+static enum err look(struct flow *flow, struct toolrun *run, struct toolcase *c)
 {
 	const struct toolcase_ask ask = {
 		.tenant = run->tenant,
@@ -303,47 +302,73 @@ static enum err try_step(struct flow *flow, struct toolrun *run, struct toolcase
 		.context_known = run->context_known,
 		.context = run->context,
 	};
+
+	return toolcase_look(flow, &ask, &run->permit, c);
+}
+
+/* What was begun to find out whether it may be done is decided now. */
+static enum err decide(struct flow *flow, struct toolrun *run, struct toolcase *c, bool *ret_over)
+{
+	const toolrun_decide_fn decides = run->decide;
 	bool goes_on = true;
 
-	*ret_waits = false;
-	TRY(toolcase_look(flow, &ask, &run->permit, c));
+	run->decide = NULL;
+	memcpy(run->definition, c->definition, sizeof run->definition);
+	TRY(decides(flow, run, c, &goes_on));
+	*ret_over = !goes_on;
+	return OK;
+}
+
+static enum err may_do(struct flow *flow, struct toolrun *run, struct toolcase *c, bool *ret_over)
+{
+	if (run->decide != NULL)
+		TRY(decide(flow, run, c, ret_over));
+	return *ret_over ? OK : still_decided(run, c);
+}
+
+/* The next step, all of it having been looked at in this batch. */
+static enum err try_step(struct flow *flow, struct toolrun *run, struct toolcase *c, bool *ret_over)
+{
+	bool waits;
+
 	run->asking = c->wants_n > 0;
-	if (!run->asking && run->decide != NULL) {
-		const toolrun_decide_fn decide = run->decide;
-		run->decide = NULL;
-		memcpy(run->definition, c->definition, sizeof run->definition);
-		TRY(decide(flow, run, c, &goes_on));
-		if (!goes_on) {
-			*ret_over = true;
-			return OK;
-		}
-	}
 	if (!run->asking)
-		TRY(still_decided(run, c));
-	TRY(see_to_token(flow, run, ret_waits));
-	if (*ret_waits)
+		TRY(may_do(flow, run, c, ret_over));
+	if (*ret_over)
 		return OK;
-	if (!id_none(run->approval) && !run->spent)
+	TRY(see_to_token(flow, run, &waits));
+	if (waits)
+		return OK;
+	if (!run->asking && !id_none(run->approval) && !run->spent) {
 		TRY(spend_limits(flow, &run->permit, &c->use));
-	run->spent = true;
+		run->spent = true;
+	}
 	return send_step(flow, run, c);
+}
+
+static void step_done(struct flow *flow, struct toolrun *run, const struct toolcase *c, bool over,
+		      enum err err)
+{
+	/* A person said yes to what does not hold any more. */
+	const bool is_void =
+		!id_none(run->approval) &&
+		(err == ERR_DENIED || err == ERR_NOT_FOUND || err == ERR_APPROVAL_REQUIRED);
+
+	if (err != OK)
+		run_fail(flow, run, is_void ? ERR_APPROVAL_VOID : err, str(c->why));
+	else if (over)
+		toolrun_free(&run);
 }
 
 static void run_step(struct flow *flow, struct toolrun *run)
 {
 	struct toolcase c;
-	bool waits, over = false;
+	bool over = false;
 
-	const enum err err = try_step(flow, run, &c, &waits, &over);
-	if (over)
-		toolrun_free(&run);
-	if (err != OK) {
-		/* A person said yes to what does not hold any more. */
-		const bool is_void =
-			!id_none(run->approval) &&
-			(err == ERR_DENIED || err == ERR_NOT_FOUND || err == ERR_APPROVAL_REQUIRED);
-		run_fail(flow, run, is_void ? ERR_APPROVAL_VOID : err, str(c.why));
-	}
+	enum err err = look(flow, run, &c);
+	if (err == OK)
+		err = try_step(flow, run, &c, &over);
+	step_done(flow, run, &c, over, err);
 	toolcase_done(&c);
 }
 
@@ -505,7 +530,16 @@ static void on_answer(struct flow *flow, void *journey, const struct ask_answer 
 	run_end(flow, run, &say);
 }
 
-void toolrun_begin(struct flow *flow, struct toolrun *run)
+void toolrun_begin(struct flow *flow, struct toolrun *run, struct toolcase *c)
 {
-	run_step(flow, run);
+	bool over = false;
+
+	if (c == NULL) {
+		run_step(flow, run);
+		return;
+	}
+	run->permit = *c->permit;
+	c->permit = &run->permit;
+	const enum err err = try_step(flow, run, c, &over);
+	step_done(flow, run, c, over, err);
 }

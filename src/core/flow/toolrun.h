@@ -66,5 +66,6 @@ struct toolrun_start {
 /* FAULT_NOMEM. done is called exactly once after toolrun_begin(), perhaps before that returns, and
  * the run is gone after it. */
 must_check enum err toolrun_new(const struct toolrun_start *start, struct toolrun **ret);
-void toolrun_begin(struct flow *flow, struct toolrun *run);
+/* @c: what was looked at in this batch, with another permit; NULL: the run looks. */
+void toolrun_begin(struct flow *flow, struct toolrun *run, struct toolcase *c);
 void toolrun_free(struct toolrun **runp);
