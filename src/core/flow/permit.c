@@ -119,7 +119,7 @@ enum err permit_again(struct flow *flow, struct id tenant, struct id vault, stru
 
 struct candidates {
 	size_t n;
-	struct id id;
+	struct connection_row row;
 };
 
 static enum err candidate(void *ctx, const struct connection_row *row)
@@ -128,7 +128,7 @@ static enum err candidate(void *ctx, const struct connection_row *row)
 
 	if (row->state != CONNECTION_REMOVED) {
 		candidates->n++;
-		candidates->id = row->id;
+		candidates->row = *row;
 	}
 	return OK;
 }
@@ -152,7 +152,7 @@ static enum err bound_one(void *ctx, const struct binding_row *row)
 }
 
 static enum err pick_by_id(struct flow *flow, const struct permit *permit, struct bytes service,
-			   struct id id, struct id *ret)
+			   struct id id, struct connection_row *ret)
 {
 	struct bound bound = { .service = service, .wanted = id };
 
@@ -160,13 +160,12 @@ static enum err pick_by_id(struct flow *flow, const struct permit *permit, struc
 			       &bound));
 	if (bound.any && !bound.found)
 		return ERR_NOT_CONNECTED;
-	*ret = id;
-	return OK;
+	return store_connection_get(flow->store, permit->vault.tenant, id, ret);
 }
 
 /* The account asked for by id or alias; else the vault's default; else the user's only one. */
 static enum err pick(struct flow *flow, const struct permit *permit, struct bytes service,
-		     struct bytes wanted, struct id *ret)
+		     struct bytes wanted, struct connection_row *ret)
 {
 	struct candidates candidates = { 0 };
 	struct binding_row binding;
@@ -176,17 +175,16 @@ static enum err pick(struct flow *flow, const struct permit *permit, struct byte
 		return pick_by_id(flow, permit, service, id, ret);
 	const enum err err = store_binding_find(flow->store, permit->vault.tenant, permit->vault.id,
 						service, wanted, &binding);
-	if (err == OK) {
-		*ret = binding.connection;
-		return OK;
-	}
+	if (err == OK)
+		return store_connection_get(flow->store, permit->vault.tenant, binding.connection,
+					    ret);
 	if (err != ERR_NOT_FOUND || wanted.n > 0)
 		return err == ERR_NOT_FOUND ? ERR_NOT_CONNECTED : err;
 	TRY(store_connection_list(flow->store, permit->vault.tenant, permit->vault.user, service,
 				  (struct page){ .limit = 500 }, candidate, &candidates));
 	if (candidates.n != 1)
 		return candidates.n == 0 ? ERR_NOT_CONNECTED : ERR_SEVERAL_ACCOUNTS;
-	*ret = candidates.id;
+	*ret = candidates.row;
 	return OK;
 }
 
@@ -194,14 +192,12 @@ enum err permit_account(struct flow *flow, struct permit *permit, struct bytes s
 			struct bytes wanted)
 {
 	struct connection_row row;
-	struct id id;
 
 	if (bytes_str(service, permit->mend.service, sizeof permit->mend.service) != OK) {
 		permit->mend.service[0] = 0;
 		return ERR_INVALID_TARGET;
 	}
-	TRY(pick(flow, permit, service, wanted, &id));
-	const enum err err = store_connection_get(flow->store, permit->vault.tenant, id, &row);
+	const enum err err = pick(flow, permit, service, wanted, &row);
 	/* Another user's connection answers like one that does not exist (I7). */
 	if (err == ERR_NOT_FOUND ||
 	    (err == OK && (!id_eq(row.user, permit->vault.user) ||
