@@ -58,6 +58,38 @@ static void exchange_hint(struct cli *cli, const json_t *vault)
 	fputs(" \\\n    -d audience=SERVICE\n", cli->err);
 }
 
+/* What a client's own file or command takes, each with the token in it. */
+static const struct {
+	const char *says, *before, *between, *after;
+} pastes[] = {
+	{ "Claude Code:", "claude mcp add --transport http valetkey ",
+	  " --header \"Authorization: Bearer ", "\"" },
+	{ "Cursor, in ~/.cursor/mcp.json:", "{\"mcpServers\": {\"valetkey\": {\"url\": \"",
+	  "\", \"headers\": {\"Authorization\": \"Bearer ", "\"}}}}" },
+	{ "VS Code, in .vscode/mcp.json:",
+	  "{\"servers\": {\"valetkey\": {\"type\": \"http\", \"url\": \"",
+	  "\", \"headers\": {\"Authorization\": \"Bearer ", "\"}}}}" },
+	{ "A plain mcp.json:", "{\"mcpServers\": {\"valetkey\": {\"type\": \"http\", \"url\": \"",
+	  "\", \"headers\": {\"Authorization\": \"Bearer ", "\"}}}}" },
+	{ "A client that only starts programs:",
+	  "{\"mcpServers\": {\"valetkey\": {\"command\": \"valetkey\", \"args\": [\"mcp\", \"",
+	  "\"], \"env\": {\"VALETKEY_VAULT_TOKEN\": \"", "\"}}}}" },
+};
+
+static void mcp_hint(struct cli *cli, const json_t *vault)
+{
+	cmd_hint(cli, "\nAn MCP client gets its tools at the address above. The lines to paste:");
+	if (cli->json)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(pastes); i++) {
+		fprintf(cli->err, "\n%s\n  %s", pastes[i].says, pastes[i].before);
+		show_text(cli->err, json_str(vault, "mcp_url"));
+		fputs(pastes[i].between, cli->err);
+		show_text(cli->err, json_str(vault, "token"));
+		fprintf(cli->err, "%s\n", pastes[i].after);
+	}
+}
+
 enum cli_exit cmd_vault_create(struct cli *cli)
 {
 	scoped(client_done) struct client_answer answer = { 0 };
@@ -84,6 +116,7 @@ enum cli_exit cmd_vault_create(struct cli *cli)
 	else
 		show_fields(&cli->show, answer.json, created_fields, ARRAY_LEN(created_fields));
 	exchange_hint(cli, answer.json);
+	mcp_hint(cli, answer.json);
 	return CLI_DONE;
 }
 

@@ -2,7 +2,7 @@
 _valetkey() {
 	local word=${COMP_WORDS[COMP_CWORD]} known=
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		known='help demo init serve service tenant user agent vault connection approval audit key backup doctor completion version manual'
+		known='help demo init serve service tenant user agent vault mcp connection approval audit key backup doctor completion version manual'
 	else
 		case "$COMP_CWORD ${COMP_WORDS[1]} ${COMP_WORDS[2]}" in
 		*' demo '*) known='--help --json --data --tenant --listen --sandbox-listen' ;;
@@ -46,6 +46,7 @@ _valetkey() {
 		*' vault pause') known='--help --json --data --tenant' ;;
 		*' vault resume') known='--help --json --data --tenant' ;;
 		*' vault delete') known='--help --json --data --tenant --yes' ;;
+		*' mcp '*) known='--help --json --data --tenant' ;;
 		'2 connection '*) known='start list show pause resume remove' ;;
 		*' connection start') known='--help --json --data --tenant --user --connection --service --alias --scope --set' ;;
 		*' connection list') known='--help --json --data --tenant --user --service' ;;
