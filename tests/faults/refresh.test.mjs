@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
 import { sleep, waitFor } from '../lib/process.mjs';
+import { Rig } from '../lib/quirk.mjs';
 import { stage } from '../lib/stage.mjs';
 
+const json = (status, body) => ({ status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 const life = 3;
 const past = (life + 0.3) * 1000;
 
@@ -308,6 +310,35 @@ describe('revoking', { concurrency: 4 }, () => {
       const now = await s.state();
       return now.deleted && now.revoked === 'yes' && now.probed === 'dead' && now;
     }, { what: 'the three facts', ms: 20000, every: 250 });
+    assert.equal(settled.state, 'removed');
+  });
+
+  test('the new tokens of a refresh that was under way at the removal are revoked too', async (t) => {
+    const rig = await Rig.start(t);
+    let answer;
+    const held = new Promise((done) => { answer = done; });
+    const quirk = await rig.service(() => ({}), {
+      answers: {
+        token: () => json(200, { access_token: 'at-old', refresh_token: 'rt-old', expires_in: 1 }),
+        refresh: async () => { await held; return json(200, { access_token: 'at-new', refresh_token: 'rt-new', expires_in: 3600 }); },
+        revoke: () => json(200, {}),
+      },
+    });
+    const { connection } = await quirk.connect();
+    await sleep(1300);
+    const first = quirk.lend();
+    await waitFor(() => quirk.asked('token').length === 2, { what: 'the refresh' });
+    const facts = await rig.daemon.api('DELETE', `/connections/${connection.id}`);
+    assert.equal(facts.state, 'removed');
+    assert.deepEqual(quirk.asked('revoke').map((r) => r.fields.token), ['rt-old']);
+    answer();
+    assert.notEqual((await first).status, 200);
+    await waitFor(() => quirk.asked('revoke').length === 2, { what: 'the second revocation', ms: 15000 });
+    assert.equal(quirk.asked('revoke')[1].fields.token, 'rt-new');
+    const settled = await waitFor(async () => {
+      const now = await quirk.show(connection);
+      return now.deleted && now.revoked === 'yes' && now;
+    }, { what: 'the facts', ms: 10000 });
     assert.equal(settled.state, 'removed');
   });
 

@@ -134,13 +134,13 @@ export class Rig {
   #serve(request, response) {
     let text = '';
     request.on('data', (bytes) => { text += bytes; });
-    request.on('end', () => {
+    request.on('end', async () => {
       const url = new URL(request.url, `http://${request.headers.host}`);
       const [, id, ...rest] = url.pathname.split('/');
       const type = request.headers['content-type'] ?? '';
       const fields = type.includes('json') && text ? JSON.parse(text)
         : Object.fromEntries(new URLSearchParams(text));
-      const answer = this.quirks.get(id)?.answer({
+      const answer = await this.quirks.get(id)?.answer({
         name: rest[0], path: url.pathname, query: url.searchParams, method: request.method, type, fields, headers: request.headers,
       }) ?? json(404, {});
       if (answer.drop) {

@@ -19,6 +19,7 @@ enum { RETRY_FIRST_S = 10, RETRY_MAX_S = 3600, TRIES_MAX = 32 };
 struct removal {
 	struct call *call; /* NULL: a later try */
 	struct id tenant, connection;
+	uint64_t version; /* of the tokens that it is about */
 };
 
 static void removal_record(const struct flow *flow, const struct removal *removal,
@@ -91,7 +92,7 @@ static void on_probed(struct flow *flow, void *journey, const struct ask_answer 
 	enum err err = load_with_service(flow, removal, &row, &service);
 	if (err == OK && answer->outcome == ASK_ANSWERED)
 		life = provider_probe_read(service, answer->reply.status, answer->reply.body);
-	if (err == OK) {
+	if (err == OK && row.version == removal->version) {
 		row.probed = facts[life].fact;
 		destroy(&row);
 		err = write_fact(flow, removal, &row, EVENT_provider_probe, facts[life].outcome);
@@ -169,13 +170,16 @@ static void on_revoked(struct flow *flow, void *journey, const struct ask_answer
 		removal_end(flow, removal, err, &row);
 		return;
 	}
-	row.revoked = said == OK ? FACT_YES : FACT_NO;
+	/* Those of a refresh whose answer came meanwhile are due already. */
+	const bool is_newest = row.version == removal->version;
+	if (is_newest)
+		row.revoked = said == OK ? FACT_YES : FACT_NO;
 	err = write_fact(flow, removal, &row, EVENT_provider_revoke,
 			 said == OK ? OUTCOME_OK : OUTCOME_FAILED);
-	if (err == OK)
+	if (err == OK && is_newest)
 		err = probe(flow, removal);
-	if (err != OK)
-		removal_end(flow, removal, err, NULL);
+	if (err != OK || !is_newest)
+		removal_end(flow, removal, err, err == OK ? &row : NULL);
 }
 
 /* ERR_UNSUPPORTED: the provider has no revocation, or there is nothing to revoke with. */
@@ -196,6 +200,7 @@ static enum err revoke(struct flow *flow, struct removal *removal)
 					      .variables = variables };
 	TRY(provider_call_revoke(service, &party, row.refresh.n > 0, &errand.call));
 	TRY(errand_pack(&errand, &(struct errand_secrets){ &client, &row }));
+	removal->version = row.version;
 	removal_record(flow, removal, &row, EVENT_provider_revoke, &record);
 	record.outcome = OUTCOME_INTENT;
 	return errand_begin(flow, &errand, (struct id){ { 0 } }, &record, on_revoked, removal);
@@ -209,7 +214,7 @@ static enum err removal_new(struct flow *flow, struct call *call, const struct c
 	(void)flow;
 	if (removal == NULL)
 		return FAULT_NOMEM;
-	*removal = (struct removal){ call, row->tenant, row->id };
+	*removal = (struct removal){ call, row->tenant, row->id, row->version };
 	*ret = removal;
 	return OK;
 }

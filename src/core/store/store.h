@@ -208,7 +208,8 @@ must_check enum err store_refresh_begin(struct store *store, struct connection_r
 /* INTENT → @row's refresh_state and content, only where the fence still is row->fence. If rev has
  * moved meanwhile (a pause, a rename), only what a refresh decides is written: secrets, scopes,
  * variables, times, failures, and state if it is REAUTH_REQUIRED; @row is then what stands.
- * ERR_CONFLICT: another one has begun since, or the connection was removed; nothing was written. */
+ * After a removal new tokens are kept only where they can be revoked, and are due for that at once.
+ * ERR_CONFLICT: another one has begun since; nothing was written. */
 must_check enum err store_refresh_end(struct store *store, struct connection_row *row);
 
 /* Own tokens. @text is the token itself; its keyed hash is stored, and the generation at hand. */

@@ -144,10 +144,25 @@ static void refresh_merge(struct connection_row *now, const struct connection_ro
 	now->refresh_at = row->refresh_at;
 	now->refresh_failures = row->refresh_failures;
 	now->refresh_err = row->refresh_err;
-	if (row->state == CONNECTION_REAUTH_REQUIRED) {
+	if (row->state == CONNECTION_REAUTH_REQUIRED && now->state != CONNECTION_REMOVED) {
 		now->was_paused = now->was_paused || now->state == CONNECTION_PAUSED;
 		now->state = CONNECTION_REAUTH_REQUIRED;
 	}
+}
+
+/* The answer came after the removal. New tokens are kept for one thing: to be revoked as well. */
+static void removed_merge(struct connection_row *now, const struct connection_row *row)
+{
+	if (row->refresh_state == REFRESH_STORED && now->revoked != FACT_UNSUPPORTED) {
+		refresh_merge(now, row);
+		now->revoked = FACT_PENDING;
+		now->revoke_at = 1;
+		now->revoke_failures = 0;
+		return;
+	}
+	now->refresh_state = row->refresh_state;
+	now->attempt = row->attempt;
+	now->refresh_err = row->refresh_err;
 }
 
 enum err store_refresh_end(struct store *store, struct connection_row *row)
@@ -155,12 +170,14 @@ enum err store_refresh_end(struct store *store, struct connection_row *row)
 	struct connection_row now;
 
 	TRY(store_connection_get(store, row->tenant, row->id, &now));
-	if (now.refresh_state != REFRESH_INTENT || now.fence != row->fence ||
-	    now.state == CONNECTION_REMOVED)
+	if (now.refresh_state != REFRESH_INTENT || now.fence != row->fence)
 		return ERR_CONFLICT;
-	if (now.rev == row->rev)
+	if (now.rev == row->rev && now.state != CONNECTION_REMOVED)
 		return store_connection_update(store, row);
-	refresh_merge(&now, row);
+	if (now.state == CONNECTION_REMOVED)
+		removed_merge(&now, row);
+	else
+		refresh_merge(&now, row);
 	TRY(store_connection_update(store, &now));
 	*row = now;
 	return OK;
