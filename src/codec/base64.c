@@ -83,6 +83,15 @@ void hex_print(struct bytes from, struct dynbuf *out)
 	}
 }
 
+int hex_digit(uint8_t c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
 enum err hex_parse(struct bytes text, uint8_t *to, size_t n)
 {
 	if (text.n != 2 * n)

@@ -13,3 +13,5 @@ must_check enum err base64url_parse(struct bytes text, uint8_t *to, size_t room,
 
 void hex_print(struct bytes from, struct dynbuf *out);			 /* lower case */
 must_check enum err hex_parse(struct bytes text, uint8_t *to, size_t n); /* exactly @n bytes */
+/* The value of one digit of either case; -1: it is none. */
+int hex_digit(uint8_t c);

@@ -1,26 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/form.h"
 
-static int digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
+#include "codec/base64.h"
 
-/* Decodes in place; the result is never longer. */
-static enum err decode(uint8_t *p, size_t n, struct bytes *ret)
+enum err form_decode(uint8_t *p, size_t n, struct bytes *ret)
 {
 	size_t to = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		uint8_t c = p[i] == '+' ? ' ' : p[i];
 		if (c == '%') {
-			if (i + 2 >= n || digit(p[i + 1]) < 0 || digit(p[i + 2]) < 0)
+			if (i + 2 >= n || hex_digit(p[i + 1]) < 0 || hex_digit(p[i + 2]) < 0)
 				return ERR_MALFORMED;
-			c = (uint8_t)(digit(p[i + 1]) << 4 | digit(p[i + 2]));
+			c = (uint8_t)(hex_digit(p[i + 1]) << 4 | hex_digit(p[i + 2]));
 			i += 2;
 		}
 		if (c == 0)
@@ -39,8 +31,8 @@ static enum err add_pair(struct form *form, uint8_t *p, size_t n)
 		return ERR_TOO_LARGE;
 	const struct bytes name = bytes_cut(&value, '=');
 	struct form_pair *pair = &form->pairs[form->n];
-	TRY(decode(p, name.n, &pair->name));
-	TRY(decode(p + (n - value.n), value.n, &pair->value));
+	TRY(form_decode(p, name.n, &pair->name));
+	TRY(form_decode(p + (n - value.n), value.n, &pair->value));
 	form->n++;
 	return OK;
 }

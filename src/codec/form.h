@@ -34,3 +34,5 @@ size_t form_count(const struct form *form, const char *name);
 void form_add(struct dynbuf *out, const char *name, struct bytes value);
 /* One value, encoded the same way (RFC 6749 2.3.1 for client id and secret). */
 void form_encode(struct bytes value, struct dynbuf *out);
+/* Undoes form_encode() in place: never longer. ERR_MALFORMED */
+must_check enum err form_decode(uint8_t *p, size_t n, struct bytes *ret);

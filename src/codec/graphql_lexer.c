@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/graphql_lexer.h"
 
+#include "codec/base64.h"
+
 static bool name_start(uint8_t c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -93,20 +95,11 @@ static enum err read_number(struct graphql_lexer *l)
 	return OK;
 }
 
-static int hex(uint8_t c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool hex4(const struct graphql_lexer *l, size_t at, uint32_t *ret)
 {
 	*ret = 0;
 	for (size_t i = 0; i < 4; i++) {
-		const int digit = hex(peek(l, at + i));
+		const int digit = hex_digit(peek(l, at + i));
 		if (digit < 0)
 			return false;
 		*ret = *ret << 4 | (uint32_t)digit;
@@ -120,8 +113,8 @@ static size_t read_braced(const struct graphql_lexer *l, size_t at)
 	uint32_t point = 0;
 	size_t n = 0;
 
-	while (hex(peek(l, at + n)) >= 0 && point <= 0x10ffff) {
-		point = point << 4 | (uint32_t)hex(peek(l, at + n));
+	while (hex_digit(peek(l, at + n)) >= 0 && point <= 0x10ffff) {
+		point = point << 4 | (uint32_t)hex_digit(peek(l, at + n));
 		n++;
 	}
 	if (n == 0 || peek(l, at + n) != '}' || point > 0x10ffff ||

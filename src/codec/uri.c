@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/uri.h"
 
+#include "codec/base64.h"
+
 static bool is_unreserved(uint8_t c)
 {
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
 	       c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-static int digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 static bool host_ok(struct bytes host)
@@ -35,7 +28,7 @@ static bool ipv6_ok(struct bytes host)
 	if (host.n < 2 || host.n > 45)
 		return false;
 	for (size_t i = 0; i < host.n; i++)
-		if (digit(host.p[i]) < 0 && host.p[i] != ':' && host.p[i] != '.')
+		if (hex_digit(host.p[i]) < 0 && host.p[i] != ':' && host.p[i] != '.')
 			return false;
 	return true;
 }
@@ -82,8 +75,8 @@ static enum err characters_ok(struct bytes text)
 		const uint8_t c = text.p[i];
 		if (c <= 0x20 || c >= 0x7f || strchr("\"<>\\^`{|}#", c) != NULL)
 			return ERR_MALFORMED;
-		if (c == '%' &&
-		    (i + 2 >= text.n || digit(text.p[i + 1]) < 0 || digit(text.p[i + 2]) < 0))
+		if (c == '%' && (i + 2 >= text.n || hex_digit(text.p[i + 1]) < 0 ||
+				 hex_digit(text.p[i + 2]) < 0))
 			return ERR_MALFORMED;
 	}
 	return OK;
@@ -146,9 +139,10 @@ enum err uri_path_decode(struct bytes path, struct dynbuf *out)
 	for (size_t i = 0; i < path.n; i++) {
 		uint8_t c = path.p[i];
 		if (c == '%') {
-			if (i + 2 >= path.n || digit(path.p[i + 1]) < 0 || digit(path.p[i + 2]) < 0)
+			if (i + 2 >= path.n || hex_digit(path.p[i + 1]) < 0 ||
+			    hex_digit(path.p[i + 2]) < 0)
 				goto malformed;
-			c = (uint8_t)(digit(path.p[i + 1]) << 4 | digit(path.p[i + 2]));
+			c = (uint8_t)(hex_digit(path.p[i + 1]) << 4 | hex_digit(path.p[i + 2]));
 			i += 2;
 			if (c == '/')
 				goto malformed;

@@ -3,33 +3,17 @@
 
 #include "codec/base64.h"
 
-static int digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Undoes the form encoding of one part (6749 2.3.1), in place. */
 static enum err decode(uint8_t *p, size_t n, struct bytes *ret)
 {
-	size_t to = 0;
+	struct bytes part;
 
-	for (size_t i = 0; i < n; i++) {
-		uint8_t c = p[i] == '+' ? ' ' : p[i];
-		if (c == '%') {
-			if (i + 2 >= n || digit(p[i + 1]) < 0 || digit(p[i + 2]) < 0)
-				return ERR_INVALID_CLIENT;
-			c = (uint8_t)(digit(p[i + 1]) << 4 | digit(p[i + 2]));
-			i += 2;
-		}
-		if (c < 0x20 || c == 0x7f)
+	if (form_decode(p, n, &part) != OK)
+		return ERR_INVALID_CLIENT;
+	for (size_t i = 0; i < part.n; i++)
+		if (part.p[i] < 0x20 || part.p[i] == 0x7f)
 			return ERR_INVALID_CLIENT;
-		p[to++] = c;
-	}
-	*ret = (struct bytes){ p, to };
+	*ret = part;
 	return OK;
 }
 

@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/tools/raw.h"
 
+#include "codec/base64.h"
 #include "codec/utf8.h"
 
 enum { TEXT_MAX = 4 * TOOLS_URL_MAX };
-
-static int digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 static bool is_unreserved(uint8_t c)
 {
@@ -31,9 +23,9 @@ static enum err next_byte(struct bytes *rest, uint8_t *ret, bool *ret_encoded)
 	*ret = c;
 	*ret_encoded = c == '%';
 	if (c == '%') {
-		if (rest->n < 3 || digit(rest->p[1]) < 0 || digit(rest->p[2]) < 0)
+		if (rest->n < 3 || hex_digit(rest->p[1]) < 0 || hex_digit(rest->p[2]) < 0)
 			return ERR_MALFORMED;
-		*ret = (uint8_t)(digit(rest->p[1]) << 4 | digit(rest->p[2]));
+		*ret = (uint8_t)(hex_digit(rest->p[1]) << 4 | hex_digit(rest->p[2]));
 		n = 3;
 	}
 	*rest = (struct bytes){ rest->p + n, rest->n - n };
@@ -53,7 +45,8 @@ static void put_encoded(uint8_t c, struct dynbuf *out)
 static bool decodes_again(struct bytes text)
 {
 	for (size_t i = 0; i + 2 < text.n; i++)
-		if (text.p[i] == '%' && digit(text.p[i + 1]) >= 0 && digit(text.p[i + 2]) >= 0)
+		if (text.p[i] == '%' && hex_digit(text.p[i + 1]) >= 0 &&
+		    hex_digit(text.p[i + 2]) >= 0)
 			return true;
 	return false;
 }
