@@ -273,7 +273,7 @@ static void it_names_what_is_due(void **state)
 	row.revoked = FACT_PENDING;
 	row.revoke_at = 5;
 	must(store_connection_update(home->store, &row));
-	assert_int_equal(due(home, DUE_REFRESH_OPEN, 0), 0);
+	assert_int_equal(due(home, DUE_REFRESH_OPEN, 0), 1);
 	assert_int_equal(due(home, DUE_REVOKE, 4), 0);
 	assert_int_equal(due(home, DUE_REVOKE, 5), 1);
 }
@@ -318,12 +318,48 @@ static void a_pause_outlives_the_refresh_under_way(void **state)
 	must(store_connection_get(home->store, home->tenant, home->connection, &paused));
 	assert_int_equal(paused.state, CONNECTION_PAUSED);
 	assert_true(bytes_is(paused.access, "new blob"));
-	must(store_refresh_begin(home->store, &paused, id_new()));
-	under_way = paused;
-	paused.state = CONNECTION_REMOVED;
-	paused.access = str("");
-	must(store_connection_update(home->store, &paused));
-	answers(ERR_CONFLICT, store_refresh_end(home->store, &under_way));
+}
+
+/* The connection as it is after a refresh that a removal overtook. */
+static struct connection_row removed_under_way(struct home *home, enum revoke_fact revoked)
+{
+	struct connection_row row, removed;
+
+	must(store_connection_get(home->store, home->tenant, home->connection, &row));
+	must(store_refresh_begin(home->store, &row, id_new()));
+	removed = row;
+	removed.state = CONNECTION_REMOVED;
+	removed.revoked = revoked;
+	removed.access = removed.refresh = str("");
+	must(store_connection_update(home->store, &removed));
+	row.refresh_state = REFRESH_STORED;
+	row.state = CONNECTION_REAUTH_REQUIRED;
+	row.access = str("new blob");
+	row.version++;
+	must(store_refresh_end(home->store, &row));
+	return row;
+}
+
+static void tokens_that_come_after_the_removal_are_kept_to_be_revoked(void **state)
+{
+	const struct connection_row row = removed_under_way(*state, FACT_YES);
+
+	assert_int_equal(row.state, CONNECTION_REMOVED);
+	assert_int_equal(row.revoked, FACT_PENDING);
+	assert_true(bytes_is(row.access, "new blob"));
+	assert_int_equal(due(*state, DUE_REVOKE, 1), 1);
+	assert_int_equal(due(*state, DUE_REFRESH_OPEN, 0), 0);
+}
+
+static void tokens_that_cannot_be_revoked_are_not_kept_after_the_removal(void **state)
+{
+	const struct connection_row row = removed_under_way(*state, FACT_UNSUPPORTED);
+
+	assert_int_equal(row.state, CONNECTION_REMOVED);
+	assert_int_equal(row.revoked, FACT_UNSUPPORTED);
+	assert_int_equal(row.access.n, 0);
+	assert_int_equal(due(*state, DUE_REVOKE, 1), 0);
+	assert_int_equal(due(*state, DUE_REFRESH_OPEN, 0), 0);
 }
 
 static void a_token_is_known_until_revoked_or_expired(void **state)
@@ -549,6 +585,8 @@ int main(void)
 		home_test(it_names_what_is_due),
 		home_test(a_refresh_begins_once_and_ends_under_its_own_fence),
 		home_test(a_pause_outlives_the_refresh_under_way),
+		home_test(tokens_that_come_after_the_removal_are_kept_to_be_revoked),
+		home_test(tokens_that_cannot_be_revoked_are_not_kept_after_the_removal),
 		home_test(a_token_is_known_until_revoked_or_expired),
 		home_test(a_consent_goes_one_way_and_returns_once),
 		home_test(another_generation_ends_consents_and_no_standing_token),
