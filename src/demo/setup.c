@@ -28,12 +28,21 @@ static const char next_steps[] =
 	"  valetkey connection start --user ada --service sandbox-github    # open the address in "
 	"a "
 	"browser\n"
-	"  printf 'name: Demo\\nservices:\\n  sandbox-github:\\n    exchange: {effect: allow}\\n' "
-	">demo.yaml\n"
+	"  printf 'name: Demo\\nservices:\\n  sandbox-github:\\n    exchange: {effect: allow}\\n"
+	"    tools: {issues.*: allow, issues.create: approve}\\n' >demo.yaml\n"
 	"  valetkey vault create --user ada --name Demo --policy demo.yaml\n"
 	"\n"
-	"then lend the account with the vault's token:\n"
+	"It prints the lines to paste into Claude Code, Cursor or VS Code. There, ask for the "
+	"issues "
+	"of\n"
+	"ada/notes, and to open one: that waits until you say yes.\n"
 	"\n"
+	"  valetkey approval list                   # then: approve ID, or deny ID\n"
+	"\n"
+	"Without an MCP client, ask the proxy, or have the token itself lent:\n"
+	"\n"
+	"  curl -s -H 'Authorization: Bearer VAULT_TOKEN' \\\n"
+	"    %sproxy/sandbox-github/repos/ada/notes/issues\n"
 	"  curl -s %soauth/token -d audience=sandbox-github \\\n"
 	"    -d grant_type=urn:ietf:params:oauth:grant-type:token-exchange \\\n"
 	"    -d subject_token_type=urn:ietf:params:oauth:token-type:access_token \\\n"
@@ -117,7 +126,7 @@ static void say_next(const struct setup *setup, const char *data, const char *or
 
 	if (realpath(data, place) == NULL || realpath("/proc/self/exe", program) == NULL)
 		return;
-	printf(next_steps, url, origin, place, place, program, url);
+	printf(next_steps, url, origin, place, place, program, url, url);
 }
 
 int demo_setup_main(int argc, char **argv)
