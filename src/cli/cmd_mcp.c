@@ -3,11 +3,10 @@
 #include <unistd.h>
 
 #include "cli/bridge/bridge.h"
+#include "cli/clients.h"
 #include "cli/cmd.h"
 #include "codec/token.h"
 #include "codec/uri.h"
-
-#define TOKEN_VARIABLE "VALETKEY_VAULT_TOKEN"
 
 static enum cli_exit check(struct cli *cli, const char *url, struct bytes token)
 {
@@ -20,7 +19,7 @@ static enum cli_exit check(struct cli *cli, const char *url, struct bytes token)
 		return cmd_usage(cli, "The vault's token is not sent in the clear to another "
 				      "machine. Use an https address.");
 	if (token_parse(token, &kind) != OK)
-		return cmd_usage(cli, "There is no whole Valetkey token in " TOKEN_VARIABLE
+		return cmd_usage(cli, "There is no whole Valetkey token in " CLIENTS_TOKEN_VARIABLE
 				      ". It begins with vk_; copy all of it.");
 	return CLI_DONE;
 }
@@ -29,7 +28,7 @@ enum cli_exit cmd_mcp(struct cli *cli)
 {
 	static const char scheme[] = "Bearer ";
 	scoped(secret_free) struct secret *authorization = NULL;
-	const char *token = getenv(TOKEN_VARIABLE), *url = cli->line->operand;
+	const char *token = getenv(CLIENTS_TOKEN_VARIABLE), *url = cli->line->operand;
 
 	const enum cli_exit done = check(cli, url, str(token));
 	if (done != CLI_DONE)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/clients.h"
 #include "cli/cmd.h"
 
 enum { POLICY_MAX = 1024 * 1024 };
@@ -42,6 +43,14 @@ static enum cli_exit read_policy(struct cli *cli, struct buf **ret)
 			 err == ERR_TOO_LARGE ? ": it is larger than a policy can be" : "");
 }
 
+static void show_created(struct cli *cli, const json_t *vault)
+{
+	if (cli->json)
+		show_json(&cli->show, vault);
+	else
+		show_fields(&cli->show, vault, created_fields, ARRAY_LEN(created_fields));
+}
+
 static void exchange_hint(struct cli *cli, const json_t *vault)
 {
 	cmd_hint(cli, "\nThe token is shown this once; only a hash of it is kept.\n"
@@ -58,36 +67,19 @@ static void exchange_hint(struct cli *cli, const json_t *vault)
 	fputs(" \\\n    -d audience=SERVICE\n", cli->err);
 }
 
-/* What a client's own file or command takes, each with the token in it. */
-static const struct {
-	const char *says, *before, *between, *after;
-} pastes[] = {
-	{ "Claude Code:", "claude mcp add --transport http valetkey ",
-	  " --header \"Authorization: Bearer ", "\"" },
-	{ "Cursor, in ~/.cursor/mcp.json:", "{\"mcpServers\": {\"valetkey\": {\"url\": \"",
-	  "\", \"headers\": {\"Authorization\": \"Bearer ", "\"}}}}" },
-	{ "VS Code, in .vscode/mcp.json:",
-	  "{\"servers\": {\"valetkey\": {\"type\": \"http\", \"url\": \"",
-	  "\", \"headers\": {\"Authorization\": \"Bearer ", "\"}}}}" },
-	{ "A plain mcp.json:", "{\"mcpServers\": {\"valetkey\": {\"type\": \"http\", \"url\": \"",
-	  "\", \"headers\": {\"Authorization\": \"Bearer ", "\"}}}}" },
-	{ "A client that only starts programs:",
-	  "{\"mcpServers\": {\"valetkey\": {\"command\": \"valetkey\", \"args\": [\"mcp\", \"",
-	  "\"], \"env\": {\"VALETKEY_VAULT_TOKEN\": \"", "\"}}}}" },
-};
-
-static void mcp_hint(struct cli *cli, const json_t *vault)
+/* With the token, as long as it can be shown at all. */
+static void add_clients(json_t *vault)
 {
-	cmd_hint(cli, "\nAn MCP client gets its tools at the address above. The lines to paste:");
+	json_object_set_new(vault, "clients",
+			    clients_lines(json_str(vault, "mcp_url"), json_str(vault, "token")));
+}
+
+static void show_clients(struct cli *cli, const json_t *vault)
+{
 	if (cli->json)
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(pastes); i++) {
-		fprintf(cli->err, "\n%s\n  %s", pastes[i].says, pastes[i].before);
-		show_text(cli->err, json_str(vault, "mcp_url"));
-		fputs(pastes[i].between, cli->err);
-		show_text(cli->err, json_str(vault, "token"));
-		fprintf(cli->err, "%s\n", pastes[i].after);
-	}
+	cmd_hint(cli, "\nAn MCP client gets its tools at the address above. The lines to paste:");
+	clients_show(cli->err, json_object_get(vault, "clients"));
 }
 
 enum cli_exit cmd_vault_create(struct cli *cli)
@@ -111,12 +103,10 @@ enum cli_exit cmd_vault_create(struct cli *cli)
 	done = cmd_ask(cli, "POST", "/vaults", body, &answer);
 	if (done != CLI_DONE)
 		return done;
-	if (cli->json)
-		show_json(&cli->show, answer.json);
-	else
-		show_fields(&cli->show, answer.json, created_fields, ARRAY_LEN(created_fields));
+	add_clients(answer.json);
+	show_created(cli, answer.json);
 	exchange_hint(cli, answer.json);
-	mcp_hint(cli, answer.json);
+	show_clients(cli, answer.json);
 	return CLI_DONE;
 }
 
@@ -195,7 +185,17 @@ static enum cli_exit act(struct cli *cli, const char *method, const char *after,
 
 enum cli_exit cmd_vault_show(struct cli *cli)
 {
-	return act(cli, "GET", "", NULL);
+	scoped(client_done) struct client_answer answer = { 0 };
+	const enum cli_exit done = ask(cli, "GET", "", NULL, &answer);
+
+	if (done != CLI_DONE)
+		return done;
+	if (cmd_has(cli, OPTION_CLIENTS))
+		add_clients(answer.json);
+	show_vault(cli, answer.json);
+	if (cmd_has(cli, OPTION_CLIENTS) && !cli->json)
+		clients_show(cli->out, json_object_get(answer.json, "clients"));
+	return CLI_DONE;
 }
 
 enum cli_exit cmd_vault_pause(struct cli *cli)
@@ -231,16 +231,17 @@ enum cli_exit cmd_vault_bind(struct cli *cli)
 
 enum cli_exit cmd_vault_rotate_token(struct cli *cli)
 {
-	struct cmd_path path;
-	enum cli_exit done = cmd_path(cli, "/vaults/", cli->line->operand, "/rotate-token", &path);
+	scoped(client_done) struct client_answer answer = { 0 };
+	const enum cli_exit done = ask(cli, "POST", "/rotate-token", NULL, &answer);
 
-	if (done == CLI_DONE)
-		done = cmd_act(cli, "POST", path.s, NULL, created_fields,
-			       ARRAY_LEN(created_fields));
-	if (done == CLI_DONE)
-		cmd_hint(cli, "\nThe old token does not work any more. This one is shown this "
-			      "once; only a hash of it is kept.");
-	return done;
+	if (done != CLI_DONE)
+		return done;
+	add_clients(answer.json);
+	show_created(cli, answer.json);
+	cmd_hint(cli, "\nThe old token does not work any more. This one is shown this once; only a "
+		      "hash of it is kept.");
+	show_clients(cli, answer.json);
+	return CLI_DONE;
 }
 
 static enum cli_exit write_policy(struct cli *cli, FILE *out)

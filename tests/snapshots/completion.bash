@@ -30,7 +30,7 @@ _valetkey() {
 		'2 vault '*) known='create list show template policy policy explain policy replay policy versions policy draft policy publish policy rollback export import bind rotate-token pause resume delete' ;;
 		*' vault create') known='--help --json --data --tenant --name --user --agent --policy' ;;
 		*' vault list') known='--help --json --data --tenant --user' ;;
-		*' vault show') known='--help --json --data --tenant' ;;
+		*' vault show') known='--help --json --data --tenant --clients' ;;
 		*' vault template') known='--help --json --data --tenant --preset --service --output' ;;
 		*' vault policy') known='--help --json --data --tenant --version' ;;
 		*' vault policy explain') known='--help --json --data --tenant --context --effect' ;;

@@ -19,9 +19,16 @@ static const char *state_name(const struct flow *flow, const struct vault_row *r
 	return names[row->state];
 }
 
-static json_t *vault_json(const struct flow *flow, const struct vault_row *row)
+static void set_mcp_url(const struct flow *flow, json_t *o, struct id vault)
 {
 	char id[ID_TEXT_MAX + 1], url[sizeof flow->settings.issuer + ID_TEXT_MAX + 8];
+
+	snprintf(url, sizeof url, "%smcp/%s", flow->settings.issuer, id_print("vault", vault, id));
+	json_object_set_new(o, "mcp_url", json_string(url));
+}
+
+static json_t *vault_json(const struct flow *flow, const struct vault_row *row)
+{
 	json_t *o = json_object();
 
 	set_id(o, "id", "vault", row->id);
@@ -34,9 +41,7 @@ static json_t *vault_json(const struct flow *flow, const struct vault_row *row)
 	if (row->expires > flow->now)
 		set_int(o, "expires_in_s", (row->expires - flow->now) / USEC_PER_S);
 	set_time(o, "created", row->created);
-	snprintf(url, sizeof url, "%smcp/%s", flow->settings.issuer,
-		 id_print("vault", row->id, id));
-	json_object_set_new(o, "mcp_url", json_string(url));
+	set_mcp_url(flow, o, row->id);
 	return o;
 }
 
@@ -187,6 +192,7 @@ enum err post_vault_token(struct flow *flow, struct call *call, const struct api
 	json_t *o = json_object();
 	set_id(o, "id", "vault", row.id);
 	json_object_set_new(o, "token", json_string(token.s));
+	set_mcp_url(flow, o, row.id);
 	wipe(&token, sizeof token);
 	reply_json(flow, call, 200, o);
 	return OK;
