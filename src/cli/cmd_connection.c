@@ -36,6 +36,7 @@ static const struct show_column removal[] = {
 
 static const struct show_column link_fields[] = {
 	{ "url", "url", SHOW_TEXT },
+	{ "asks for", "scopes", SHOW_TEXT },
 	{ "expires", "expires", SHOW_TIME },
 };
 
@@ -62,6 +63,11 @@ enum cli_exit cmd_connection_start(struct cli *cli)
 	}
 	const enum cli_exit done = cmd_act(cli, "POST", "/connections/start", body, link_fields,
 					   ARRAY_LEN(link_fields));
+	if (done == CLI_DONE && scopes->n == 0)
+		cmd_hint(cli,
+			 "\nThat is what is of low risk; --scope asks for what agents are to do "
+			 "beyond it ('valetkey service show %s' has the list).",
+			 cmd_option(cli, OPTION_SERVICE));
 	if (done == CLI_DONE)
 		cmd_hint(cli,
 			 "\nGive the link to %s. It works once, in the first browser that opens "

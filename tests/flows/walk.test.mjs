@@ -145,7 +145,7 @@ test('the steps that the demo prints work when they are pasted', async (t) => {
       assert.equal(status, 200);
     }
     token ??= /vk_vault_\w+/.exec(out)?.[0];
-    if (command.includes('/proxy/')) assert.ok(JSON.parse(out).every((issue) => issue.number && issue.title), out);
+    if (command.includes('/proxy/')) assert.ok(JSON.parse(out).every?.((issue) => issue.number && issue.title), out);
     else if (command.startsWith('curl')) assert.match(JSON.parse(out).access_token, /^sandbox-github-access-/);
     if (command.includes('connection list')) assert.match(out, /github/);
   }

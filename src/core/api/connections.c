@@ -126,7 +126,7 @@ enum err post_connect(struct flow *flow, struct call *call, const struct api_in 
 	uint8_t room[SCOPES_MAX_BYTES];
 	struct dynbuf scopes = { .p = room, .room = sizeof room, .max = sizeof room };
 	char url[sizeof flow->settings.issuer + 128];
-	struct consent_row consent;
+	struct connect_view link;
 	struct token_text ticket;
 
 	(void)in;
@@ -142,11 +142,13 @@ enum err post_connect(struct flow *flow, struct call *call, const struct api_in 
 	if (json_str(body, "connection").n > 0 &&
 	    id_parse("conn", json_str(body, "connection"), &new.connection) != OK)
 		return ERR_NOT_FOUND;
-	TRY(connect_start(flow, call, &new, &consent, &ticket));
+	TRY(connect_start(flow, call, &new, &ticket));
+	TRY(connect_view(flow, str(ticket.s), &link));
 	snprintf(url, sizeof url, "%sconnect/%s", flow->settings.issuer, ticket.s);
 	json_t *o = json_object();
 	json_object_set_new(o, "url", json_string(url));
-	set_time(o, "expires", consent.expires);
+	json_object_set_new(o, "scopes", scopes_json(link.consent.scopes));
+	set_time(o, "expires", link.consent.expires);
 	wipe(&ticket, sizeof ticket);
 	wipe(url, sizeof url);
 	reply_json(flow, call, 201, o);

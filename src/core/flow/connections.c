@@ -36,7 +36,7 @@ static enum err scopes_wanted(const struct service *service, struct bytes asked,
 }
 
 enum err connect_start(struct flow *flow, struct call *call, const struct connect_new *new,
-		       struct consent_row *ret, struct token_text *ret_ticket)
+		       struct token_text *ret_ticket)
 {
 	struct consent_row row = {
 		.id = id_new(),
@@ -83,9 +83,7 @@ enum err connect_start(struct flow *flow, struct call *call, const struct connec
 	wipe(random, sizeof random);
 	TRY(store_consent_put(flow->store, &row, str(ret_ticket->s)));
 	consent_record(flow, call, &row, EVENT_connect_start, &record);
-	TRY(flow_event(flow, call, &record));
-	*ret = row;
-	return OK;
+	return flow_event(flow, call, &record);
 }
 
 enum err connect_view(struct flow *flow, struct bytes ticket, struct connect_view *ret)

@@ -25,8 +25,7 @@ struct connect_new {
 /* ERR_NOT_FOUND (user or service), ERR_INVALID_SCOPE (one the service does not have),
  * ERR_NO_CLIENT, ERR_VARIABLE */
 must_check enum err connect_start(struct flow *flow, struct call *call,
-				  const struct connect_new *new, struct consent_row *ret,
-				  struct token_text *ret_ticket);
+				  const struct connect_new *new, struct token_text *ret_ticket);
 
 /* What the page of a link shows. Reads only. ERR_NOT_FOUND, ERR_EXPIRED, ERR_USED */
 struct connect_view {
