@@ -4,8 +4,8 @@ import { createServer, request } from 'node:http';
 
 import { atEnd } from './process.mjs';
 
-/** Answers the address that leads to the vault's endpoint; everything else passes as it is. */
-export async function startShim(t, { mcp_url: url, token }) {
+/** Answers the address that leads to the vault's endpoint; everything else passes as it is, and is told to @p saw. */
+export async function startShim(t, { mcp_url: url, token }, saw) {
   const target = new URL(url);
   const server = createServer((asked, answer) => {
     const out = request({
@@ -15,6 +15,9 @@ export async function startShim(t, { mcp_url: url, token }) {
     out.on('error', () => answer.destroy());
     answer.on('close', () => out.destroy());
     asked.pipe(out);
+    const parts = [];
+    asked.on('data', (part) => { if (saw) parts.push(part); });
+    asked.on('end', () => saw?.(asked, Buffer.concat(parts).toString()));
   });
   await new Promise((done) => { server.listen(0, '127.0.0.1', done); });
   atEnd(t, () => { server.closeAllConnections(); server.close(); });
