@@ -161,6 +161,6 @@ describe('P-13 all tokens end at once', () => {
     assert.equal(counts.refresh_ok - before, members.length);
     assert.equal(counts.refresh_twice, 0);
     t.diagnostic(`at most ${front.most} at a time`);
-    assert.ok(front.most <= 128, `${front.most} at a time`);
+    assert.ok(front.most <= 64, `${front.most} at a time`);
   });
 });

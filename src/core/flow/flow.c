@@ -9,6 +9,7 @@
 #include "core/flow/compiled.h"
 #include "core/flow/context.h"
 #include "core/flow/toolcall.h"
+#include "core/flow/turns.h"
 #include "crypto/crypto.h"
 
 struct op {
@@ -40,6 +41,7 @@ enum err flow_init(struct flow *flow)
 	map_init(&flow->ops, FLOW_OPS_MAX);
 	map_init(&flow->calls, FLOW_OPS_MAX);
 	map_init(&flow->refreshing, FLOW_OPS_MAX);
+	map_init(&flow->turns, FLOW_OPS_MAX);
 	map_init(&flow->resting, FLOW_OPS_MAX);
 	map_init(&flow->watchers, FLOW_OPS_MAX);
 	map_init(&flow->toolcalls, FLOW_OPS_MAX);
@@ -64,6 +66,7 @@ void flow_done(struct flow *flow)
 	map_done(&flow->ops);
 	map_done(&flow->calls);
 	map_done(&flow->refreshing);
+	turns_done(&flow->turns);
 	map_done(&flow->resting);
 	approval_unwatch_all(flow);
 	toolcall_end_all(flow);

@@ -74,10 +74,13 @@ struct flow {
 	uint64_t request_ops[FLOW_REQUEST_OPS];
 	size_t request_ops_n;
 
-	struct map ops;		  /* frame id → what waits for the reply */
-	struct map calls;	  /* gate's id → call under way */
-	struct map refreshing;	  /* low half of the connection's id → refresh under way */
-	struct map resting;	  /* likewise → until when its provider wants to be left alone */
+	struct map ops;	       /* frame id → what waits for the reply */
+	struct map calls;      /* gate's id → call under way */
+	struct map refreshing; /* low half of the connection's id → refresh under way */
+	struct map turns;      /* a service → its refreshes at the provider, and who waits
+				*/
+	struct map resting; /* low half of the connection's id → until when its provider wants to be
+			       left alone */
 	struct map proxying;	  /* low half of a vault's id → requests of it that courier has */
 	size_t proxy_bytes;	  /* of bodies that wait for release, or could be sent again */
 	struct map watchers;	  /* low half of an approval's id → who waits for it */

@@ -7,11 +7,12 @@
 #include "core/catalog/service.h"
 #include "core/flow/compiled.h"
 #include "core/flow/errand.h"
+#include "core/flow/turns.h"
 #include "crypto/crypto.h"
 
 enum {
 	WAITERS_MAX = 4096,
-	NEARLY_OVER_S = 30,
+	AT_ONCE_MAX = 64,  /* at one service's provider, which did not ask for a crowd */
 	LOST_AFTER_S = 15, /* longer than a refresh may take at courier */
 	BACKOFF_FIRST_S = 2,
 	BACKOFF_MAX_S = 15 * 60,
@@ -23,9 +24,11 @@ struct waiter {
 	void *ctx;
 };
 
-/* One attempt under way. What must survive a crash is in the row; this is who waits. */
+/* One attempt under way, or waiting for its turn. What must survive a crash is in the row; this is
+ * who waits. */
 struct refresh {
 	uint64_t key;
+	struct turn turn;
 	struct id tenant, connection, attempt;
 	struct id event; /* the intent's, for the outcome's ref */
 	uint64_t fence;
@@ -54,7 +57,7 @@ static void refresh_free(struct flow *flow, struct refresh *refresh)
 }
 
 /* Tells all who wait; they may begin anew, so the attempt is forgotten first. */
-static void refresh_over(struct flow *flow, struct refresh *refresh, enum err err)
+static void refresh_tell(struct flow *flow, struct refresh *refresh, enum err err)
 {
 	struct waiter *waiters = take(refresh->waiters);
 	const size_t n = refresh->waiters_n;
@@ -65,6 +68,25 @@ static void refresh_over(struct flow *flow, struct refresh *refresh, enum err er
 		waiters[i].fn(flow, waiters[i].ctx, err);
 	}
 	free(waiters);
+}
+
+static enum err begin(struct flow *flow, struct refresh *refresh);
+
+static void refresh_over(struct flow *flow, struct refresh *refresh, enum err err)
+{
+	for (struct turn *next; refresh != NULL;) {
+		next = refresh->turn.queue == NULL ? NULL
+						   : turn_leave(&flow->turns, &refresh->turn);
+		refresh_tell(flow, refresh, err);
+		if (next == NULL)
+			return;
+		refresh = container_of(next, struct refresh, turn);
+		flow_request_begin(flow);
+		flow->batch_writes++;
+		err = begin(flow, refresh);
+		if (err == OK)
+			return;
+	}
 }
 
 static enum err wait_for(struct refresh *refresh, refresh_done_fn fn, void *ctx)
@@ -96,44 +118,6 @@ static void refresh_record(const struct flow *flow, const struct connection_row 
 	ret->version = row->version;
 }
 
-/* Between 75 and 85 percent of the life, by the connection's id: not all at once, yet steady. */
-static usec_t soon_at(const struct connection_row *row)
-{
-	const usec_t life = row->expires - row->obtained;
-
-	return row->obtained + life * (750 + row->id.b[15] * 100u / 255) / 1000;
-}
-
-/* Where a refresh ends the tokens that were lent before, it waits until they are nearly over. */
-static enum err may_be_early(struct flow *flow, const struct connection_row *row,
-			     enum refresh_need *ret)
-{
-	const struct service *service;
-
-	TRY(compiled_service(flow, row->tenant, row->service, &service));
-	*ret = service->oauth.kills_access ? REFRESH_NOT : REFRESH_SOON;
-	return OK;
-}
-
-enum err refresh_needed(struct flow *flow, const struct connection_row *row, enum refresh_need *ret)
-{
-	*ret = REFRESH_NOT;
-	if (row->expires == 0)
-		return OK;
-	const bool over = row->expires <= flow->now;
-	if (row->refresh.n == 0)
-		return over ? ERR_REAUTH_REQUIRED : OK;
-	const usec_t life = row->expires > row->obtained ? row->expires - row->obtained : 0;
-	const usec_t margin =
-		life / 10 < NEARLY_OVER_S * USEC_PER_S ? life / 10 : NEARLY_OVER_S * USEC_PER_S;
-	const bool backing_off = row->refresh_at > flow->now;
-	if (over || row->expires - flow->now < margin)
-		*ret = !over && backing_off ? REFRESH_NOT : REFRESH_NOW;
-	else if (flow->now >= soon_at(row) && !backing_off)
-		return may_be_early(flow, row, ret);
-	return OK;
-}
-
 static enum err refresh_load(struct flow *flow, const struct refresh *refresh,
 			     struct connection_row *ret)
 {
@@ -156,22 +140,6 @@ static usec_t backoff(const struct flow *flow, uint32_t failures)
 	s = s > BACKOFF_MAX_S ? BACKOFF_MAX_S : s;
 	rng_fill(random, sizeof random);
 	return flow->now + USEC_PER_S + get_u32(random) % (s * USEC_PER_S);
-}
-
-/* Whether an old refresh token may be sent again after its answer was lost. */
-static bool may_retry(const struct service *service)
-{
-	switch (service->oauth.class) {
-	case SERVICE_CLASS_STABLE:
-	case SERVICE_CLASS_REPLACED:
-	case SERVICE_CLASS_GRACE:
-	case SERVICE_CLASS_UNTIL_USED:
-		return true;
-	case SERVICE_CLASS_NONE:
-	case SERVICE_CLASS_STRICT:
-		break;
-	}
-	return false;
 }
 
 /* What an answer without a new pair does to the row. */
@@ -250,7 +218,7 @@ static void refresh_lost(struct flow *flow, struct refresh *refresh)
 	if (err == OK)
 		err = compiled_service(flow, row.tenant, row.service, &service);
 	if (err == OK) {
-		const bool again = may_retry(service) && row.refresh_failures == 0;
+		const bool again = refresh_may_retry(service) && row.refresh_failures == 0;
 		row.refresh_state = REFRESH_UNKNOWN;
 		row.refresh_err = ERR_UNCERTAIN;
 		row.refresh_failures++;
@@ -429,7 +397,7 @@ static void on_answer(struct flow *flow, void *journey, const struct ask_answer 
 	refresh_lost(flow, refresh);
 }
 
-static enum err refresh_new(struct flow *flow, const struct connection_row *row, struct id attempt,
+static enum err refresh_new(struct flow *flow, const struct connection_row *row,
 			    struct refresh **ret)
 {
 	struct refresh *refresh = calloc(1, sizeof *refresh);
@@ -439,9 +407,6 @@ static enum err refresh_new(struct flow *flow, const struct connection_row *row,
 	refresh->key = key_of(row->id);
 	refresh->tenant = row->tenant;
 	refresh->connection = row->id;
-	refresh->attempt = attempt;
-	refresh->fence = row->fence;
-	refresh->event = attempt;
 	const enum err err = map_put(&flow->refreshing, refresh->key, refresh);
 	if (err != OK) {
 		free(refresh);
@@ -449,6 +414,14 @@ static enum err refresh_new(struct flow *flow, const struct connection_row *row,
 	}
 	*ret = refresh;
 	return OK;
+}
+
+/* It is the attempt that the row tells of. */
+static void refresh_is(struct refresh *refresh, const struct connection_row *row)
+{
+	refresh->attempt = row->attempt;
+	refresh->fence = row->fence;
+	refresh->event = row->attempt;
 }
 
 static enum err stage_call(struct flow *flow, struct refresh *refresh,
@@ -486,7 +459,38 @@ static enum err may_begin(struct flow *flow, const struct connection_row *row)
 	if (row->refresh_state != REFRESH_UNKNOWN)
 		return OK;
 	TRY(compiled_service(flow, row->tenant, row->service, &service));
-	return may_retry(service) && row->refresh_failures <= 1 ? OK : ERR_REAUTH_REQUIRED;
+	return refresh_may_retry(service) && row->refresh_failures <= 1 ? OK : ERR_REAUTH_REQUIRED;
+}
+
+static enum err begin(struct flow *flow, struct refresh *refresh)
+{
+	struct connection_row row;
+
+	TRY(store_connection_get(flow->store, refresh->tenant, refresh->connection, &row));
+	TRY(may_begin(flow, &row));
+	const enum refresh_state before = row.refresh_state;
+	const enum err begun = store_refresh_begin(flow->store, &row, id_new());
+	if (begun == ERR_CONFLICT) /* removed, or what the last core began is not settled yet */
+		return ERR_PROVIDER_UNAVAILABLE;
+	TRY(begun);
+	refresh_is(refresh, &row);
+	const enum err err = stage_call(flow, refresh, &row);
+	if (err == OK)
+		return OK;
+	/* Nothing has left: the row may go on as if it had never begun. */
+	row.refresh_state = before;
+	row.refresh_at = flow->now + BACKOFF_FIRST_S * USEC_PER_S;
+	err_ignore(store_refresh_end(flow->store, &row));
+	return err;
+}
+
+static uint64_t provider_key(const struct connection_row *row)
+{
+	const struct bytes of[] = { id_bytes(&row->tenant), row->service };
+	uint8_t hash[SHA256_LEN];
+
+	sha256(of, ARRAY_LEN(of), hash);
+	return get_u64(hash) | 1;
 }
 
 bool refresh_under_way(const struct flow *flow, const struct connection_row *row)
@@ -500,7 +504,7 @@ enum err refresh_join(struct flow *flow, const struct connection_row *row, refre
 		      void *ctx)
 {
 	struct refresh *refresh = map_find(&flow->refreshing, key_of(row->id));
-	struct connection_row changed = *row;
+	bool now;
 
 	if (refresh != NULL && id_eq(refresh->connection, row->id))
 		return wait_for(refresh, fn, ctx);
@@ -508,22 +512,21 @@ enum err refresh_join(struct flow *flow, const struct connection_row *row, refre
 	if (refresh != NULL)
 		return ERR_OVERLOADED;
 	TRY(may_begin(flow, row));
-	const enum err begun = store_refresh_begin(flow->store, &changed, id_new());
-	if (begun == ERR_CONFLICT) /* one that the last core began is not settled yet */
-		return ERR_PROVIDER_UNAVAILABLE;
-	TRY(begun);
-	TRY(refresh_new(flow, &changed, changed.attempt, &refresh));
+	TRY(refresh_new(flow, row, &refresh));
 	enum err err = wait_for(refresh, fn, ctx);
 	if (err == OK)
-		err = stage_call(flow, refresh, &changed);
+		err = turn_take(&flow->turns, provider_key(row), AT_ONCE_MAX, &refresh->turn, &now);
+	if (err == OK && !now)
+		return OK;
+	if (err == OK)
+		err = begin(flow, refresh);
 	if (err == OK)
 		return OK;
-	/* Nothing has left: the row may go on as if it had never begun. */
-	changed.refresh_state = row->refresh_state;
-	changed.refresh_at = flow->now + BACKOFF_FIRST_S * USEC_PER_S;
-	err_ignore(store_refresh_end(flow->store, &changed));
+	/* Nobody waits, or there would have been no turn to take. */
+	if (refresh->turn.queue != NULL)
+		(void)turn_leave(&flow->turns, &refresh->turn);
 	refresh_free(flow, refresh);
-	return err < OK ? err : ERR_PROVIDER_UNAVAILABLE;
+	return err < OK || err == ERR_REAUTH_REQUIRED ? err : ERR_PROVIDER_UNAVAILABLE;
 }
 
 struct search {
@@ -540,7 +543,9 @@ static enum err match_attempt(void *ctx, const struct connection_row *row)
 	    !id_eq(row->attempt, search->attempt) ||
 	    map_find(&search->flow->refreshing, key_of(row->id)) != NULL)
 		return OK;
-	return refresh_new(search->flow, row, row->attempt, &search->found);
+	TRY(refresh_new(search->flow, row, &search->found));
+	refresh_is(search->found, row);
+	return OK;
 }
 
 void refresh_found(struct flow *flow, const struct frame *frame)
@@ -574,7 +579,8 @@ static enum err lost(void *ctx, const struct connection_row *row)
 	if (row->refresh_state != REFRESH_INTENT ||
 	    map_find(&flow->refreshing, key_of(row->id)) != NULL)
 		return OK;
-	TRY(refresh_new(flow, row, row->attempt, &refresh));
+	TRY(refresh_new(flow, row, &refresh));
+	refresh_is(refresh, row);
 	refresh_lost(flow, refresh);
 	return OK;
 }

@@ -16,6 +16,8 @@
 
 #include "core/flow/flow.h"
 
+struct service;
+
 enum refresh_need { REFRESH_NOT, REFRESH_SOON, REFRESH_NOW };
 
 /* NOW: the token is over or nearly so. SOON: past four fifths of its life, with jitter. A token
@@ -26,11 +28,13 @@ must_check enum err refresh_needed(struct flow *flow, const struct connection_ro
 /* Called once, in a later batch: OK, ERR_REAUTH_REQUIRED, ERR_PROVIDER_UNAVAILABLE … */
 typedef void (*refresh_done_fn)(struct flow *flow, void *ctx, enum err err);
 
-/* Joins the refresh under way, or begins one. @fn may be NULL. ERR_PROVIDER_UNAVAILABLE while
- * backing off, ERR_REAUTH_REQUIRED, ERR_OVERLOADED */
+/* Joins the refresh under way, or begins one, as soon as it is its turn at the provider. @fn may be
+ * NULL. ERR_PROVIDER_UNAVAILABLE while backing off, ERR_REAUTH_REQUIRED, ERR_OVERLOADED */
 must_check enum err refresh_join(struct flow *flow, const struct connection_row *row,
 				 refresh_done_fn fn, void *ctx);
 
+/* Whether an old refresh token may be sent again after its answer was lost. */
+bool refresh_may_retry(const struct service *service);
 /* Whether one is under way that refresh_join() would join. */
 bool refresh_under_way(const struct flow *flow, const struct connection_row *row);
 
