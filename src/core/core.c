@@ -414,6 +414,11 @@ static void take_settings(struct core *core, struct bytes settings)
 	if (bytes_str(ipc_headers_find(settings, "data"), to->data, sizeof to->data) != OK)
 		to->data[0] = 0;
 	to->https = bytes_starts(str(to->issuer), "https:");
+	to->registration_open =
+		bytes_is(ipc_settings_find(settings, "authserver.registration"), "true");
+	to->client_documents = bytes_is(
+		ipc_settings_find(settings, "authserver.client_metadata_documents"), "true");
+	to->dpop_nonce = bytes_is(ipc_settings_find(settings, "authserver.dpop_nonce"), "true");
 	to->seccomp = bytes_is(ipc_settings_find(settings, "sandbox.seccomp"), "true");
 	to->memfd_secret = bytes_is(ipc_settings_find(settings, "sandbox.memfd_secret"), "true");
 	if (bytes_u64(ipc_settings_find(settings, "sandbox.landlock"), 1000, &to->landlock) != OK)

@@ -165,7 +165,40 @@ struct connection_row {
 	uint64_t rev;
 };
 
-enum own_token_kind { OWN_ADMIN = 1, OWN_VAULT = 2, OWN_CLIENT = 3 };
+enum registration_origin {
+	REGISTRATION_DYNAMIC = 1,  /* RFC 7591: the client came and said who it is */
+	REGISTRATION_DOCUMENT = 2, /* its client_id is the address of a document that says so */
+};
+
+/* What an agent that the operator did not add has said of itself. */
+struct registration_row {
+	struct id id, tenant, agent;
+	enum registration_origin origin;
+	struct bytes meta; /* JSON, as core/authserver/clientmeta.h keeps it */
+	usec_t meta_until; /* of a document: it is fetched again then */
+	struct bytes jwks; /* what jwks_uri gave; empty: not fetched yet */
+	usec_t jwks_at, jwks_until;
+	usec_t used; /* proved itself last; 0: never */
+	usec_t created;
+	uint64_t rev;
+};
+
+/* An authorization request that was pushed (RFC 9126). */
+struct pushed_row {
+	struct id id, tenant, agent;
+	struct bytes text; /* the form as it came, without what proved the client: sealed */
+	bool used;
+	uint64_t generation;
+	usec_t expires, created;
+	uint64_t rev;
+};
+
+/* Something that may be seen once, by its hash, and is refused for its age after `until`. */
+struct seen_row {
+	usec_t until;
+};
+
+enum own_token_kind { OWN_ADMIN = 1, OWN_VAULT = 2, OWN_CLIENT = 3, OWN_REGISTRATION = 4 };
 
 /* A token of our own: only its keyed hash is stored. */
 struct own_token_row {

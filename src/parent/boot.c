@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "sys/file.h"
+#include "sys/route.h"
 
 struct boot {
 	const struct boot_facts *facts;
@@ -66,8 +67,15 @@ static enum err boot_gate(const struct boot *boot)
 	return OK;
 }
 
+static struct bytes config_or(const struct config *config, enum config_key key,
+			      const char *otherwise)
+{
+	return config_has(config, key) ? config_text(config, key) : str(otherwise);
+}
+
 static enum err boot_core(const struct boot *boot)
 {
+	const struct config *config = boot->facts->config;
 	const struct sandbox_facts *sandbox = &boot->facts->sandbox;
 	char landlock[16];
 
@@ -76,6 +84,13 @@ static enum err boot_core(const struct boot *boot)
 	add_setting(boot->settings, "data", str(boot->facts->data));
 	add_setting(boot->settings, "egress.allow",
 		    config_text(boot->facts->config, CONFIG_EGRESS_ALLOW));
+	add_setting(boot->settings, "authserver.registration",
+		    config_or(config, CONFIG_AUTHSERVER_REGISTRATION, "true"));
+	add_setting(
+		boot->settings, "authserver.client_metadata_documents",
+		config_or(config, CONFIG_AUTHSERVER_DOCUMENTS, route_exists() ? "true" : "false"));
+	add_setting(boot->settings, "authserver.dpop_nonce",
+		    config_or(config, CONFIG_AUTHSERVER_DPOP_NONCE, "false"));
 	add_setting(boot->settings, "sandbox.seccomp", str(sandbox->seccomp ? "true" : "false"));
 	add_setting(boot->settings, "sandbox.landlock", str(landlock));
 	add_setting(boot->settings, "sandbox.memfd_secret",

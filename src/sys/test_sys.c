@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sys/channel.h"
+#include "sys/route.h"
 
 struct order {
 	int seen[1000];
@@ -240,6 +241,27 @@ static void a_descriptor_travels_with_its_message(void **state)
 	close(socks[1]);
 }
 
+static void a_default_route_is_told_from_others(void **state)
+{
+#define ZERO "00000000000000000000000000000000 00 "
+	static const struct {
+		const char *line;
+		bool is;
+	} cases[] = {
+		{ "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000", true },
+		{ "eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF", false },
+		{ "lo\t00000000\t00000000\t0001\t0\t0\t0\t00000000", false },
+		{ "Iface\tDestination\tGateway", false },
+		{ ZERO ZERO "fe80 00000400 00000005 00000000 00000003     eth0", true },
+		{ ZERO ZERO "0000 ffffffff 00000001 00000000 00200200       lo", false },
+		{ "00000000000000000000000000000001 80 " ZERO "00000000  eth0", false },
+		{ "", false },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(route_line_is_default(str(cases[i].line)), cases[i].is);
+	(void)route_exists();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +271,7 @@ int main(void)
 		cmocka_unit_test(a_peer_that_does_not_read_is_told_of_by_overload),
 		cmocka_unit_test(a_bad_length_hangs_up_and_a_freed_channel_is_left_alone),
 		cmocka_unit_test(a_descriptor_travels_with_its_message),
+		cmocka_unit_test(a_default_route_is_told_from_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "core/api/reply.h"
+#include "core/flow/clients.h"
 #include "core/flow/exchange.h"
 #include "core/oauth/client.h"
 #include "core/oauth/lending.h"
@@ -97,29 +98,63 @@ static enum err read_request(struct call *call, const struct form *form, struct 
 	return lending_request_read(form, ret);
 }
 
-enum err post_token(struct flow *flow, struct call *call, const struct api_in *in)
+static void token_run(struct flow *flow, struct call *call);
+
+static void on_fetched(struct flow *flow, struct call *call, enum err err)
+{
+	if (err == OK)
+		token_run(flow, call);
+	else
+		refuse(flow, call, err, false);
+}
+
+/* A client that proves itself by a key does so first: its keys may have to be fetched. */
+static enum err check_key(struct flow *flow, struct call *call, const struct client_proof *proof,
+			  struct id *ret_agent, bool *ret_waits)
+{
+	scoped(clients_done) struct client client = { 0 };
+
+	*ret_waits = false;
+	if (proof->assertion.p == NULL)
+		return OK;
+	TRY(clients_prove(flow, call, proof, on_fetched, &client, ret_waits));
+	*ret_agent = client.agent.id;
+	return OK;
+}
+
+static void token_run(struct flow *flow, struct call *call)
 {
 	scoped(form_done) struct form form = { 0 };
 	scoped(client_proof_done) struct client_proof proof = { 0 };
 	struct lending_request lending;
+	struct id agent = { { 0 } };
+	bool waits = false;
 
-	(void)in; /* what stands in the query is not looked at (O21, TK-12) */
-	call->done = exchanged;
 	enum err err = form_parse(call->request.body, &form);
 	if (err == OK)
 		err = read_request(call, &form, &proof, &lending);
-	if (err != OK) {
+	if (err == OK)
+		err = check_key(flow, call, &proof, &agent, &waits);
+	if (err != OK)
 		refuse(flow, call, err, proof.basic);
-		return OK;
-	}
+	if (err != OK || waits)
+		return;
 	const struct exchange_request request = {
 		.subject_token = lending.subject_token,
 		.audience = lending.audience,
 		.scope = lending.scope,
 		.connection = lending.connection,
-		.client_id = proof.id,
+		.client_id = proof.assertion.p == NULL ? proof.id : (struct bytes){ NULL, 0 },
 		.client_secret = proof.secret,
+		.agent = agent,
 	};
 	exchange_begin(flow, call, &request);
+}
+
+enum err post_token(struct flow *flow, struct call *call, const struct api_in *in)
+{
+	(void)in; /* what stands in the query is not looked at (O21, TK-12) */
+	call->done = exchanged;
+	token_run(flow, call);
 	return OK;
 }

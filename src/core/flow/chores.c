@@ -11,11 +11,18 @@
 #include "core/flow/connections.h"
 #include "core/flow/intents.h"
 #include "core/flow/refresh.h"
+#include "core/flow/register.h"
 #include "core/flow/rewrap.h"
 #include "core/flow/scrub.h"
 #include "core/flow/toolcall.h"
 
-enum { OUTBOX_EVERY_S = 5, REVOKE_EVERY_S = 5, KEEP_ALIVE_EVERY_S = 60, COUNTERS_EVERY_S = 60 };
+enum {
+	OUTBOX_EVERY_S = 5,
+	REVOKE_EVERY_S = 5,
+	KEEP_ALIVE_EVERY_S = 60,
+	COUNTERS_EVERY_S = 60,
+	SEEN_EVERY_S = 10
+};
 
 enum err chores_start(struct flow *flow)
 {
@@ -71,6 +78,10 @@ void chores_tick(struct flow *flow)
 		err = scrub_some(flow);
 	if (err == OK && every(flow, COUNTERS_EVERY_S))
 		err = store_spent_sweep(flow->store, flow->now);
+	if (err == OK && every(flow, SEEN_EVERY_S))
+		err = store_seen_sweep(flow->store, flow->now);
+	if (err == OK && every(flow, COUNTERS_EVERY_S))
+		err = register_sweep(flow);
 	if (err == OK)
 		err = approval_sweep(flow);
 	if (err == OK)

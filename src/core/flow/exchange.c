@@ -48,7 +48,7 @@ static enum err exchange_decide(struct flow *flow, const struct call *call, stru
 {
 	const struct exchange_request *request = &x->request;
 	const struct permit_proof proof = { request->subject_token, request->client_id,
-					    request->client_secret, call->address };
+					    request->client_secret, call->address, request->agent };
 
 	TRY(permit_vault(flow, &proof, &x->permit));
 	TRY(check_policy(flow, call, x, false));
@@ -187,6 +187,7 @@ static enum err exchange_take(struct exchange *x, const struct exchange_request 
 		.connection = exchange_own(x, from->connection),
 		.client_id = exchange_own(x, from->client_id),
 		.client_secret = exchange_own(x, from->client_secret),
+		.agent = from->agent,
 	};
 	return dynbuf_err(&x->text);
 }

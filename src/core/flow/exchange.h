@@ -17,6 +17,7 @@ struct exchange_request {
 	struct bytes scope;	 /* separated by spaces; empty: all that policy and grant permit */
 	struct bytes connection; /* connection id or alias; empty: the default */
 	struct bytes client_id, client_secret; /* p = NULL: the vault token alone */
+	struct id agent; /* that has proved itself by a key already; or none */
 };
 
 /* What call->done gets; valid for the call. After a refusal the members that are known are set too:

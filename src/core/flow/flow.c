@@ -8,6 +8,7 @@
 #include "core/flow/approval.h"
 #include "core/flow/compiled.h"
 #include "core/flow/context.h"
+#include "core/flow/fetch.h"
 #include "core/flow/toolcall.h"
 #include "core/flow/turns.h"
 #include "crypto/crypto.h"
@@ -43,6 +44,7 @@ enum err flow_init(struct flow *flow)
 	map_init(&flow->refreshing, FLOW_OPS_MAX);
 	map_init(&flow->turns, FLOW_OPS_MAX);
 	map_init(&flow->resting, FLOW_OPS_MAX);
+	map_init(&flow->fetching, FLOW_OPS_MAX);
 	map_init(&flow->watchers, FLOW_OPS_MAX);
 	map_init(&flow->toolcalls, FLOW_OPS_MAX);
 	map_init(&flow->proxying, FLOW_OPS_MAX);
@@ -68,6 +70,7 @@ void flow_done(struct flow *flow)
 	map_done(&flow->refreshing);
 	turns_done(&flow->turns);
 	map_done(&flow->resting);
+	fetch_end_all(flow);
 	approval_unwatch_all(flow);
 	toolcall_end_all(flow);
 	map_done(&flow->proxying);

@@ -47,6 +47,9 @@ struct flow_settings {
 	char issuer[512]; /* ends with a slash */
 	char data[4096];  /* the data directory, to tell an operator where something is */
 	bool https;
+	bool registration_open;	    /* anybody may register a client */
+	bool client_documents;	    /* a client_id may be the address of a document */
+	bool dpop_nonce;	    /* a proof without a nonce of ours is asked for again */
 	bool seccomp, memfd_secret; /* what the kernel offers our sandboxes */
 	uint64_t landlock;	    /* version of its interface, 0: not there */
 };
@@ -77,6 +80,7 @@ struct flow {
 	struct map ops;	       /* frame id → what waits for the reply */
 	struct map calls;      /* gate's id → call under way */
 	struct map refreshing; /* low half of the connection's id → refresh under way */
+	struct map fetching;   /* hash of an address → fetch of a client's document or keys */
 	struct map turns;      /* a service → its refreshes at the provider, and who waits
 				*/
 	struct map resting; /* low half of the connection's id → until when its provider wants to be

@@ -27,6 +27,7 @@ enum err token_issue(struct flow *flow, enum own_token_kind kind, struct id tena
 		[OWN_ADMIN] = TOKEN_ADMIN,
 		[OWN_VAULT] = TOKEN_VAULT,
 		[OWN_CLIENT] = TOKEN_CLIENT,
+		[OWN_REGISTRATION] = TOKEN_TICKET,
 	};
 	const struct own_token_row row = {
 		.id = id_new(),

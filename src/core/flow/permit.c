@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/flow/clients.h"
 #include "core/flow/compiled.h"
 #include "core/flow/objects.h"
 #include "core/flow/refresh.h"
@@ -11,21 +12,8 @@
 
 enum { STRANGERS_A_SECOND = 10, RETRY_S = 5 };
 
-/* RFC 6749 10.10: guesses at a client's secret, from one address. */
-static const struct throttle_rate guesses = { .burst = 30, .every = 2 * USEC_PER_S };
 /* Refusals of one vault: each is on record, so an agent in a loop would fill the disk. */
 static const struct throttle_rate refusals = { .burst = 1000, .every = USEC_PER_S / 20 };
-
-static struct id guess_key(const struct permit_proof *proof)
-{
-	const struct bytes parts[] = { { proof->address.b, ID_LEN }, proof->client_id };
-	uint8_t hash[SHA256_LEN];
-	struct id key;
-
-	sha256(parts, ARRAY_LEN(parts), hash);
-	memcpy(key.b, hash, sizeof key.b);
-	return key;
-}
 
 static enum err throttled(struct flow *flow, struct permit *permit, struct id key,
 			  struct throttle_rate rate)
@@ -36,21 +24,6 @@ static enum err throttled(struct flow *flow, struct permit *permit, struct id ke
 	return wait == 0 ? OK : ERR_RATE_LIMITED;
 }
 
-static enum err check_secret(struct flow *flow, const struct permit_proof *proof,
-			     struct agent_row *ret_agent)
-{
-	struct own_token_row secret;
-
-	const enum err err = store_agent_find(flow->store, proof->client_id, ret_agent);
-	if (err == ERR_NOT_FOUND)
-		return ERR_INVALID_CLIENT;
-	TRY(err);
-	if (token_check(flow, proof->client_secret, OWN_CLIENT, &secret) != OK ||
-	    !id_eq(secret.object, ret_agent->id) || ret_agent->state != AGENT_ACTIVE)
-		return ERR_INVALID_CLIENT;
-	return OK;
-}
-
 /* A confidential client proves itself; the vault of an agent serves that agent alone. */
 static enum err check_agent(struct flow *flow, struct permit *permit,
 			    const struct permit_proof *proof)
@@ -58,15 +31,15 @@ static enum err check_agent(struct flow *flow, struct permit *permit,
 	struct agent_row agent;
 
 	if (proof->client_id.p != NULL) {
-		const struct id key = guess_key(proof);
+		const struct client_proof shown = { .id = proof->client_id,
+						    .secret = proof->client_secret };
 
-		TRY(throttled(flow, permit, key, guesses));
-		const enum err err = check_secret(flow, proof, &agent);
-		if (err == ERR_INVALID_CLIENT)
-			throttle_take(&flow->throttle, key, guesses, flow->boot);
-		TRY(err);
+		TRY(clients_secret(flow, &shown, proof->address, &agent,
+				   &permit->mend.retry_after_s));
 		return id_eq(agent.id, permit->vault.agent) ? OK : ERR_INVALID_TOKEN;
 	}
+	if (!id_none(proof->agent))
+		return id_eq(proof->agent, permit->vault.agent) ? OK : ERR_INVALID_TOKEN;
 	if (id_none(permit->vault.agent))
 		return OK;
 	TRY(store_agent_get(flow->store, permit->vault.tenant, permit->vault.agent, &agent));

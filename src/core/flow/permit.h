@@ -18,6 +18,7 @@ struct policy;
 struct permit_proof {
 	struct bytes token, client_id, client_secret;
 	struct id address; /* from where: keyed pseudonym */
+	struct id agent; /* that has proved itself by a key already, instead of a secret; or none */
 };
 
 /* What the page and the problem that name a remedy need to know; zero where it is not known. */

@@ -3,6 +3,8 @@
 
 #include "codec/base64.h"
 
+#define ASSERTION_TYPE "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
 /* Undoes the form encoding of one part (6749 2.3.1), in place. */
 static enum err decode(uint8_t *p, size_t n, struct bytes *ret)
 {
@@ -59,8 +61,16 @@ enum err client_proof_read(struct bytes authorization, const struct form *form,
 	/* 6749 2.3: one method in each request. */
 	if ((authorization.p != NULL) + (secret.p != NULL) + assertion > 1)
 		return ERR_MALFORMED;
-	if (assertion)
-		return ERR_INVALID_CLIENT;
+	if (assertion) {
+		if (form_count(form, "client_assertion") > 1 ||
+		    form_count(form, "client_assertion_type") > 1)
+			return ERR_MALFORMED;
+		if (!bytes_is(form_find(form, "client_assertion_type"), ASSERTION_TYPE))
+			return ERR_INVALID_CLIENT;
+		ret->id = id.n == 0 ? (struct bytes){ NULL, 0 } : id;
+		ret->assertion = form_find(form, "client_assertion");
+		return OK;
+	}
 	if (authorization.p == NULL) {
 		if (secret.p != NULL && id.n == 0)
 			return ERR_INVALID_CLIENT;

@@ -10,7 +10,9 @@ enum { CLIENT_TEXT_MAX = 1024 };
 struct client_proof {
 	struct bytes id;     /* p = NULL: no client was named */
 	struct bytes secret; /* p = NULL: none was given */
-	bool basic;	     /* then a refusal carries WWW-Authenticate: Basic (6749 5.2) */
+	struct bytes
+		assertion; /* a JWT under the client's own key (RFC 7523 2.2); p = NULL: none */
+	bool basic;	   /* then a refusal carries WWW-Authenticate: Basic (6749 5.2) */
 	uint8_t room[CLIENT_TEXT_MAX];
 };
 

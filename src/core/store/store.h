@@ -313,6 +313,32 @@ must_check enum err store_totp_get(struct store *store, struct id tenant, struct
 /* Where rev still fits. ERR_CONFLICT */
 must_check enum err store_totp_update(struct store *store, struct totp_row *row);
 
+/* What clients that registered themselves have said, by agent. put, update, find as for agents. */
+must_check enum err store_registration_put(struct store *store, const struct registration_row *row);
+must_check enum err store_registration_update(struct store *store, struct registration_row *row);
+must_check enum err store_registration_find(struct store *store, struct id tenant, struct id agent,
+					    struct registration_row *ret);
+must_check enum err store_registration_count(struct store *store, uint64_t *ret);
+/* Some that were made before @made and never used, or not used since @used. */
+typedef enum err (*store_registration_fn)(void *ctx, const struct registration_row *row);
+must_check enum err store_registration_idle(struct store *store, usec_t made, usec_t used,
+					    store_registration_fn fn, void *ctx);
+/* Deletes it, and the agent too where nothing else names that one. */
+must_check enum err store_registration_del(struct store *store, struct id tenant, struct id agent);
+
+/* Pushed requests. @ticket: the text that the client gets; its keyed hash is stored. find:
+ * ERR_NOT_FOUND, ERR_EXPIRED, ERR_USED. use: once. ERR_USED */
+must_check enum err store_pushed_put(struct store *store, const struct pushed_row *row,
+				     struct bytes ticket);
+must_check enum err store_pushed_find(struct store *store, struct bytes ticket, usec_t now,
+				      struct pushed_row *ret);
+must_check enum err store_pushed_use(struct store *store, struct bytes ticket, usec_t now);
+
+/* Notes that @hash was seen; it is forgotten after @until. ERR_USED: it was before. */
+must_check enum err store_seen(struct store *store, const uint8_t hash[static 32], usec_t until);
+/* Forgets some of what is past, of both. */
+must_check enum err store_seen_sweep(struct store *store, usec_t now);
+
 /* The last such row that was written since the last call or savepoint; false where none was. */
 bool store_written(struct store *store, struct row_version *ret);
 /* As the row stands, whatever its table. ERR_NOT_FOUND */

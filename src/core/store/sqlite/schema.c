@@ -173,6 +173,31 @@ static const char *const migrations[] = {
 	" FOREIGN KEY(tenant, user) REFERENCES users(tenant, id)"
 	") STRICT;"
 	"PRAGMA user_version = 5;",
+
+	"CREATE TABLE registrations("
+	" id BLOB NOT NULL, tenant BLOB NOT NULL, rev INTEGER NOT NULL, agent BLOB NOT NULL,"
+	" origin INTEGER NOT NULL, meta_until INTEGER NOT NULL, jwks_at INTEGER NOT NULL,"
+	" jwks_until INTEGER NOT NULL,"
+	" used INTEGER NOT NULL, created INTEGER NOT NULL, mac BLOB NOT NULL,"
+	" meta TEXT NOT NULL, jwks TEXT NOT NULL,"
+	" PRIMARY KEY(tenant, id), UNIQUE(tenant, agent),"
+	" FOREIGN KEY(tenant, agent) REFERENCES agents(tenant, id)"
+	") STRICT;"
+	"CREATE INDEX registrations_new ON registrations(created) WHERE used = 0;"
+	"CREATE INDEX registrations_used ON registrations(used) WHERE used > 0;"
+	"CREATE TABLE pushed("
+	" id BLOB NOT NULL, tenant BLOB NOT NULL, rev INTEGER NOT NULL, agent BLOB NOT NULL,"
+	" used INTEGER NOT NULL, generation INTEGER NOT NULL, expires INTEGER NOT NULL,"
+	" created INTEGER NOT NULL, hash BLOB NOT NULL UNIQUE, mac BLOB NOT NULL,"
+	" text BLOB NOT NULL,"
+	" PRIMARY KEY(tenant, id)"
+	") STRICT;"
+	"CREATE INDEX pushed_expires ON pushed(expires);"
+	"CREATE TABLE seen("
+	" hash BLOB NOT NULL PRIMARY KEY, until INTEGER NOT NULL, mac BLOB NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX seen_until ON seen(until);"
+	"PRAGMA user_version = 6;",
 };
 
 static const char *const statements[] = {

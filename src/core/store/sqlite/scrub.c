@@ -22,6 +22,9 @@ static const struct {
 	{ STATEMENT_all_approvals, &table_approval },
 	{ STATEMENT_all_approval_texts, &table_approval_text },
 	{ STATEMENT_all_totps, &table_totp },
+	{ STATEMENT_all_registrations, &table_registration },
+	{ STATEMENT_all_pushed, &table_pushed },
+	{ STATEMENT_all_seen, &table_seen },
 	{ STATEMENT_all_outbox, &table_outbox },
 	{ STATEMENT_all_meta, &table_meta },
 };

@@ -114,6 +114,21 @@ COLUMNS(totp)
 TABLE(totp, "totps", AT(id), AT(tenant), AT(rev))
 #undef ROW
 
+#define ROW registration_row
+COLUMNS(registration)
+TABLE(registration, "registrations", AT(id), AT(tenant), AT(rev))
+#undef ROW
+
+#define ROW pushed_row
+COLUMNS(pushed)
+TABLE(pushed, "pushed", AT(id), AT(tenant), AT(rev))
+#undef ROW
+
+#define ROW seen_row
+COLUMNS(seen)
+TABLE(seen, "seen", -1, -1, -1)
+#undef ROW
+
 #define ROW outbox_row
 COLUMNS(outbox)
 TABLE(outbox, "outbox", AT(event), -1, -1)
