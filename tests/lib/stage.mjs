@@ -5,11 +5,11 @@ import { makeVault, startDaemon } from './daemon.mjs';
 import { notesFile, startSandbox } from './sandbox.mjs';
 
 export async function stage(t, {
-  rotation = 'strict', lifetime = 3600, service = 'notes', user = 'ada', connected = true, config, dir, errors, sandbox: wish = {},
+  rotation = 'strict', lifetime = 3600, service = 'notes', user = 'ada', connected = true, config, dir, errors, allow = [], sandbox: wish = {},
 } = {}) {
   const sandbox = await startSandbox(t);
   await sandbox.control({ service: 'notes', rotation, lifetime_s: lifetime, ...wish });
-  const daemon = await startDaemon(t, { allow: [sandbox.host], config, dir });
+  const daemon = await startDaemon(t, { allow: [sandbox.host, ...allow], config, dir });
   await daemon.addService(notesFile(sandbox.origin, { id: service, rotation, errors }), { id: service });
   const vault = await makeVault(daemon, { user, services: { [service]: null } });
   const stage = { sandbox, daemon, vault, service, user };

@@ -112,7 +112,10 @@ static json_t *agent_json(const struct agent_row *row)
 
 	set_id(o, "id", "agent", row->id);
 	set_bytes(o, "name", row->name);
-	set_id(o, "client_id", "agent", row->id);
+	if (row->client_id.n > 0)
+		set_bytes(o, "client_id", row->client_id);
+	else
+		set_id(o, "client_id", "agent", row->id); /* just made, and that is its text */
 	json_object_set_new(o, "state",
 			    json_string(row->state == AGENT_ACTIVE ? "active" : "disabled"));
 	set_time(o, "created", row->created);

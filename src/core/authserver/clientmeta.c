@@ -23,6 +23,8 @@ static const struct {
 };
 
 static const char *const grants[] = { "authorization_code", "refresh_token", "client_credentials" };
+enum { SCOPE_MAX = 64 };
+static const char *const scopes[] = { CLIENTMETA_SCOPE, "proxy", "exchange" };
 static const char *const texts[] = { "client_name", "software_id", "software_version" };
 static const char *const addresses[] = { "client_uri", "logo_uri", "tos_uri", "policy_uri" };
 static const char *const flags[] = { "dpop_bound_access_tokens",
@@ -196,12 +198,26 @@ static enum err read_responses(const struct reading *r)
 	return keep(r, "response_types", code ? json_pack("[s]", "code") : json_array());
 }
 
+/* 7591 2 lets a server replace what was asked for: what is not ours is left out, and who asks for
+ * nothing is given what an MCP client needs. */
 static enum err read_scope(const struct reading *r)
 {
+	struct bytes asked = json_str(r->sent, "scope"), word;
+	char kept[SCOPE_MAX] = "";
+
 	if (sent(r, "scope") != NULL && !json_is_string(sent(r, "scope")))
 		return refuse(r, "scope is one text.");
-	/* There is one scope of ours; 7591 2 lets a server replace what was asked for. */
-	return keep(r, "scope", json_string(CLIENTMETA_SCOPE));
+	for (size_t i = 0; i < ARRAY_LEN(scopes); i++) {
+		for (struct bytes rest = asked; rest.n > 0;) {
+			word = bytes_cut(&rest, ' ');
+			if (!bytes_is(word, scopes[i]))
+				continue;
+			strcat(kept, kept[0] == 0 ? "" : " ");
+			strcat(kept, scopes[i]);
+			break;
+		}
+	}
+	return keep(r, "scope", json_string(kept[0] == 0 ? scopes[0] : kept));
 }
 
 static enum err read_keys(const struct reading *r)

@@ -62,6 +62,11 @@ static void only_what_is_understood_is_kept(void **state)
 	     "'token_endpoint_auth_method':'none',"
 	     "'grant_types':['authorization_code','refresh_token'],'response_types':['code'],"
 	     "'scope':'mcp:tools'}");
+	kept("{" REDIRECT ",'scope':'exchange offline_access exchange mcp:tools x'}",
+	     "{'redirect_uris':['https://app.example/cb'],"
+	     "'token_endpoint_auth_method':'client_secret_basic',"
+	     "'grant_types':['authorization_code'],'response_types':['code'],"
+	     "'scope':'mcp:tools exchange'}");
 	kept("{'grant_types':['client_credentials','urn:other'],'dpop_bound_access_tokens':true,"
 	     "'token_endpoint_auth_method':'private_key_jwt','jwks':{'keys':[" KEY "]},"
 	     "'token_endpoint_auth_signing_alg':'ES256'}",

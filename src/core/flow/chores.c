@@ -16,13 +16,7 @@
 #include "core/flow/scrub.h"
 #include "core/flow/toolcall.h"
 
-enum {
-	OUTBOX_EVERY_S = 5,
-	REVOKE_EVERY_S = 5,
-	KEEP_ALIVE_EVERY_S = 60,
-	COUNTERS_EVERY_S = 60,
-	SEEN_EVERY_S = 10
-};
+enum { OUTBOX_EVERY_S = 5, REVOKE_EVERY_S = 5, KEEP_ALIVE_EVERY_S = 60, COUNTERS_EVERY_S = 60 };
 
 enum err chores_start(struct flow *flow)
 {
@@ -78,7 +72,7 @@ void chores_tick(struct flow *flow)
 		err = scrub_some(flow);
 	if (err == OK && every(flow, COUNTERS_EVERY_S))
 		err = store_spent_sweep(flow->store, flow->now);
-	if (err == OK && every(flow, SEEN_EVERY_S))
+	if (err == OK)
 		err = store_seen_sweep(flow->store, flow->now);
 	if (err == OK && every(flow, COUNTERS_EVERY_S))
 		err = register_sweep(flow);

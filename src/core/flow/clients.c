@@ -74,7 +74,7 @@ static json_t *operator_meta(const struct agent_row *row)
 	return json_pack("{s:o,s:o,s:s,s:[s,s,s],s:[s],s:s}", "client_name", json_of(row->name),
 			 "redirect_uris", list, "token_endpoint_auth_method", "client_secret_basic",
 			 "grant_types", "authorization_code", "refresh_token", "client_credentials",
-			 "response_types", "code", "scope", CLIENTMETA_SCOPE);
+			 "response_types", "code", "scope", "mcp:tools proxy exchange");
 }
 
 static enum err fill(struct flow *flow, const struct agent_row *agent, struct client *ret,
