@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints wrk's own output for each run, then medians, ratios and added latency. The aim: two thirds of nginx at 64 connections.
-import { closeSync, fdatasyncSync, openSync, writeFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
-
-import { Ends, Program, folder, freePort, run, waitFor } from '../../tests/lib/process.mjs';
 import { connect } from '../../tests/lib/consent.mjs';
 import { startDaemon } from '../../tests/lib/daemon.mjs';
+import { Ends } from '../../tests/lib/process.mjs';
 import { startSandbox } from '../../tests/lib/sandbox.mjs';
 import { acmeFile, acmePolicy } from '../../tests/lib/upstream.mjs';
+import { load, measureSync, median, startNginx } from './measure.mjs';
 
 const seconds = Number(process.env.SECONDS_EACH ?? 4);
 const rounds = Number(process.env.ROUNDS ?? 3);
@@ -20,47 +18,7 @@ const cases = [
 ].filter((c) => !process.env.CASES || process.env.CASES.split(',').includes(c.name));
 const aim = 2 / 3;
 const ends = new Ends();
-
-const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
-
-function ms(text) {
-  const [, value, unit] = /^([\d.]+)(us|ms|s|m)$/.exec(text);
-  return Number(value) * { us: 0.001, ms: 1, s: 1000, m: 60000 }[unit];
-}
-
-/** Median of one small append made durable, in ms, where the data directory lies. */
-function measureSync(dir) {
-  const fd = openSync(join(dir, 'sync'), 'w');
-  const line = Buffer.alloc(512, 'x');
-  const took = [];
-  for (let i = 0; i < 300; i++) {
-    const began = process.hrtime.bigint();
-    writeSync(fd, line);
-    fdatasyncSync(fd);
-    took.push(Number(process.hrtime.bigint() - began) / 1e6);
-  }
-  closeSync(fd);
-  return median(took);
-}
-
-async function startNginx(name, http) {
-  const dir = folder(ends);
-  const port = await freePort();
-  writeFileSync(join(dir, '1k'), Buffer.alloc(1024, 'k'));
-  writeFileSync(join(dir, '1m'), Buffer.alloc(1024 * 1024, 'm'));
-  writeFileSync(join(dir, 'nginx.conf'), `${process.getuid() === 0 ? 'user root; ' : ''}daemon off; worker_processes 1; pid ${dir}/pid; error_log stderr error;
-events { worker_connections 4096; }
-http {
-  access_log off; keepalive_requests 1000000000; sendfile on; client_max_body_size 8m; client_body_buffer_size 2m;
-  client_body_temp_path ${dir}/a; proxy_temp_path ${dir}/b; fastcgi_temp_path ${dir}/c; uwsgi_temp_path ${dir}/d; scgi_temp_path ${dir}/e;
-  ${http(port, dir)}
-}
-`);
-  const program = new Program('/usr/sbin/nginx', ['-c', join(dir, 'nginx.conf'), '-e', 'stderr', '-p', dir]);
-  ends.after(() => program.stop());
-  await waitFor(async () => (await fetch(`http://127.0.0.1:${port}/1k`)).ok, { what: name });
-  return port;
-}
+const probed = { probe: '/1k', files: { '1k': Buffer.alloc(1024, 'k'), '1m': Buffer.alloc(1024 * 1024, 'm') } };
 
 // A file is no answer to a POST: 405 becomes the file. The body is read all the same.
 const upstream = (port, dir) => `server { listen 127.0.0.1:${port} backlog=4096; root ${dir};
@@ -70,23 +28,6 @@ const proxyPass = (to) => (port) => `upstream u { server 127.0.0.1:${to}; keepal
   server { listen 127.0.0.1:${port} backlog=4096;
     location / { proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection "";
       proxy_set_header Authorization "Bearer a-fixed-header"; } }`;
-
-async function load(peer, what, connections) {
-  const threads = Math.min(connections, 2);
-  const { out, err, code } = await run('wrk', ['-t', String(threads), '-c', String(connections), '-d', `${seconds}s`,
-    '--timeout', '5s', '--latency', '-s', new URL('body.lua', import.meta.url).pathname, peer.url + what.path], {
-    env: { BENCH_BYTES: String(what.body ?? 0), BENCH_AUTH: peer.auth ?? '' },
-  });
-  if (code !== 0) throw new Error(err);
-  console.log(`--- ${what.name}, ${peer.name}, ${connections} connections\n${out}`);
-  return {
-    rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(out)[1]),
-    p50: ms(/^\s+50%\s+(\S+)/m.exec(out)[1]),
-    p99: ms(/^\s+99%\s+(\S+)/m.exec(out)[1]),
-    refused: Number(/Non-2xx or 3xx responses: (\d+)/.exec(out)?.[1] ?? 0),
-    errors: /Socket errors: (.*)/.exec(out)?.[1] ?? '',
-  };
-}
 
 async function startProxy(to) {
   const sandbox = await startSandbox(ends);
@@ -125,11 +66,11 @@ function report(results, sync) {
 }
 
 async function main() {
-  const to = await startNginx('the upstream', upstream);
+  const to = await startNginx(ends, upstream, probed);
   const mine = await startProxy(to);
   const peers = [
     mine,
-    { name: 'nginx', url: `http://127.0.0.1:${await startNginx('nginx', proxyPass(to))}` },
+    { name: 'nginx', url: `http://127.0.0.1:${await startNginx(ends, proxyPass(to), probed)}` },
     { name: 'direct', url: `http://127.0.0.1:${to}` },
   ].filter((p) => !process.env.ONLY || process.env.ONLY.split(',').includes(p.name));
   const sync = measureSync(mine.daemon.dir);
@@ -139,7 +80,9 @@ async function main() {
     for (const what of cases) {
       for (const connections of levels) {
         for (const peer of peers) {
-          (((results[what.name] ??= {})[connections] ??= {})[peer.name] ??= []).push(await load(peer, what, connections));
+          (((results[what.name] ??= {})[connections] ??= {})[peer.name] ??= []).push(await load(`${what.name}, ${peer.name}`, peer.url + what.path, {
+            script: 'body.lua', connections, seconds, env: { BENCH_BYTES: String(what.body ?? 0), BENCH_AUTH: peer.auth ?? '' },
+          }));
         }
       }
     }
