@@ -4,19 +4,31 @@
 static const char standard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char url_safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+static size_t printed(size_t n, bool pad)
+{
+	return pad ? (n + 2) / 3 * 4 : n / 3 * 4 + (n % 3 == 0 ? 0 : n % 3 + 1);
+}
+
 static void print(struct bytes from, const char *alphabet, bool pad, struct dynbuf *out)
 {
-	for (size_t i = 0; i < from.n; i += 3) {
-		const size_t n = from.n - i < 3 ? from.n - i : 3;
-		uint32_t v = 0;
-		for (size_t k = 0; k < 3; k++)
-			v = v << 8 | (k < n ? from.p[i + k] : 0u);
-		for (size_t k = 0; k < 4; k++) {
-			if (k <= n)
-				dynbuf_u8(out, (uint8_t)alphabet[v >> (18 - 6 * k) & 63]);
-			else if (pad)
-				dynbuf_u8(out, '=');
-		}
+	const size_t whole = from.n / 3 * 3, left = from.n - whole;
+	uint8_t *p = dynbuf_grow(out, printed(from.n, pad));
+
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < whole; i += 3, p += 4) {
+		const uint32_t v =
+			(uint32_t)from.p[i] << 16 | (uint32_t)from.p[i + 1] << 8 | from.p[i + 2];
+		for (unsigned k = 0; k < 4; k++)
+			p[k] = (uint8_t)alphabet[v >> (18 - 6 * k) & 63];
+	}
+	if (left > 0) {
+		const uint32_t v = (uint32_t)from.p[whole] << 16 |
+				   (left > 1 ? (uint32_t)from.p[whole + 1] << 8 : 0);
+		for (unsigned k = 0; k < left + 1; k++)
+			p[k] = (uint8_t)alphabet[v >> (18 - 6 * k) & 63];
+		for (size_t k = left + 1; pad && k < 4; k++)
+			p[k] = '=';
 	}
 }
 

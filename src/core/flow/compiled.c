@@ -11,7 +11,16 @@
 #include "crypto/crypto.h"
 
 /* A compiled policy takes up to some twenty times its text. */
-enum { SLOTS = 1024, BUILTINS = 256, POLICY_TEXTS_MAX = 8 * 1024 * 1024 };
+enum { SLOTS = 1024, BUILTINS = 256, SEEN = 64, POLICY_TEXTS_MAX = 8 * 1024 * 1024 };
+
+/* Which text of a service is current, as read in batch @batch: one request asks several times, and
+ * within a transaction only its own writes change the answer. */
+struct seen {
+	uint64_t batch, changes;
+	struct id tenant;
+	char service[SERVICE_MAX_BYTES + 1];
+	uint8_t hash[SHA256_LEN];
+};
 
 struct compiled {
 	struct {
@@ -28,6 +37,7 @@ struct compiled {
 		const uint8_t *text;
 		uint8_t hash[SHA256_LEN];
 	} builtins[BUILTINS];
+	struct seen seen[SEEN];
 };
 
 enum err compiled_new(struct compiled **ret)
@@ -215,8 +225,8 @@ static void builtin_hash(struct compiled *compiled, struct bytes yaml,
 	memcpy(ret, compiled->builtins[i].hash, SHA256_LEN);
 }
 
-enum err compiled_service_hash(struct flow *flow, struct id tenant, struct bytes service,
-			       uint8_t ret[static 32])
+static enum err read_service_hash(struct flow *flow, struct id tenant, struct bytes service,
+				  uint8_t ret[static SHA256_LEN])
 {
 	struct bytes yaml;
 
@@ -226,6 +236,35 @@ enum err compiled_service_hash(struct flow *flow, struct id tenant, struct bytes
 	if (!catalog_find(service, &yaml))
 		return ERR_NOT_FOUND;
 	builtin_hash(flow->compiled, yaml, ret);
+	return OK;
+}
+
+static struct seen *seen_at(struct flow *flow, struct bytes service)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < service.n; i++)
+		h = (h ^ service.p[i]) * 16777619u;
+	return &flow->compiled->seen[h % SEEN];
+}
+
+enum err compiled_service_hash(struct flow *flow, struct id tenant, struct bytes service,
+			       uint8_t ret[static 32])
+{
+	const uint64_t batch = flow->count[COUNT_BATCHES], changes = store_changes(flow->store);
+	struct seen *seen = seen_at(flow, service);
+
+	if (seen->batch == batch && seen->changes == changes && id_eq(seen->tenant, tenant) &&
+	    bytes_is(service, seen->service)) {
+		memcpy(ret, seen->hash, SHA256_LEN);
+		return OK;
+	}
+	TRY(read_service_hash(flow, tenant, service, ret));
+	if (service.n > SERVICE_MAX_BYTES)
+		return OK;
+	*seen = (struct seen){ .batch = batch, .changes = changes, .tenant = tenant };
+	memcpy(seen->service, service.p, service.n);
+	memcpy(seen->hash, ret, SHA256_LEN);
 	return OK;
 }
 

@@ -44,6 +44,9 @@ void store_rollback(struct store *store);
 /* Undo one request of the batch alone: mark, then keep or back out. */
 must_check enum err store_savepoint(struct store *store);
 must_check enum err store_savepoint_end(struct store *store, bool keep);
+/* Another number after every change of a row and every undoing: while it stays, what was read in
+ * this transaction still stands. */
+uint64_t store_changes(const struct store *store);
 
 /* Keyset page: rows with a key greater than @after, at most @limit (1 to 500), called in order. */
 struct page {

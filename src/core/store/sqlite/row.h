@@ -92,6 +92,7 @@ struct store {
 	struct arena arena;
 	struct dynbuf scratch;
 	struct row_version written; /* see store_written() */
+	uint64_t undone;	    /* savepoints that were gone back to */
 	bool in_batch;
 	enum err failed; /* the batch came to an end by itself; or FAULT_SYNC, for good */
 	int wal_pages;	 /* in the write-ahead log since the last checkpoint */

@@ -210,9 +210,15 @@ enum err store_savepoint(struct store *store)
 enum err store_savepoint_end(struct store *store, bool keep)
 {
 	TRY(row_ready(store));
+	store->undone += !keep;
 	if (!keep)
 		TRY(db_run(&store->db, STATEMENT_savepoint_back));
 	return db_run(&store->db, STATEMENT_savepoint_keep);
+}
+
+uint64_t store_changes(const struct store *store)
+{
+	return (uint64_t)sqlite3_total_changes64(store->db.handle) + store->undone;
 }
 
 bool store_written(struct store *store, struct row_version *ret)
