@@ -336,7 +336,14 @@ static void relay_piece(void *ctx, struct httpd_request *request, struct bytes p
 		transit_piece(&relay->transits, transit, piece);
 }
 
-const struct httpd_stream_fns relay_streams = { relay_permit, relay_piece, relay_room };
+static size_t relay_whole(void *ctx, const struct httpd_request *request)
+{
+	(void)ctx;
+	return bytes_starts(path_of(httpd_target(request)), "/mcp/") ? IPC_REQUEST_MAX : 0;
+}
+
+const struct httpd_stream_fns relay_streams = { relay_permit, relay_whole, relay_piece,
+						relay_room };
 
 static enum err answer_body(struct relay *relay, const struct ipc_http_response *m,
 			    struct buf **ret)

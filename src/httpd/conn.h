@@ -74,6 +74,7 @@ struct httpd_request {
 	uint64_t length; /* of the body as declared */
 	enum conn_part part;
 	bool owned;	/* the owner has it and will end it */
+	bool large;	/* its body may be larger than body_max */
 	bool suspended; /* in the library */
 	bool pulling;	/* the owner wants the next piece of the body */
 	struct conn_pace in_pace, out_pace;
@@ -99,7 +100,7 @@ struct httpd {
 	struct httpd_request *adding; /* between MHD_add_connection() and its notice */
 	struct map sources;	      /* address to number of connections */
 	struct dynbuf scratch;
-	size_t count, active;
+	size_t count, active, large;
 	bool tls, draining, running, ticking, paused, woken;
 };
 

@@ -66,11 +66,17 @@ size_t httpd_active(const struct httpd *httpd);
 /* Connections open. */
 size_t httpd_connections(const struct httpd *httpd);
 
+enum { HTTPD_LARGE_MAX = 64 };
+
 /* What an owner offers who takes bodies past body_max, or answers in pieces. Each may be NULL. */
 struct httpd_stream_fns {
 	/* Whether the body of @request, past body_max, may be taken in pieces; else 413. Only head
 	 * and peer can be asked about. */
 	bool (*permit)(void *ctx, const struct httpd_request *request);
+	/* How large a body of @request may be to be taken whole, where that is more than body_max.
+	 * Past body_max, HTTPD_LARGE_MAX of them are taken at a time; then 503, and 413 for one in
+	 * chunks. */
+	size_t (*whole)(void *ctx, const struct httpd_request *request);
 	/* The next piece; p = NULL: that was all. */
 	void (*piece)(void *ctx, struct httpd_request *request, struct bytes piece);
 	/* Less than half of HTTPD_WAITING_MAX waits to leave, after it had been more. */

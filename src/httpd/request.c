@@ -14,6 +14,7 @@ static const struct {
 	{ 414, "URI Too Long" },
 	{ 417, "Expectation Failed" },
 	{ 431, "Request Header Fields Too Large" },
+	{ 503, "Service Unavailable" },
 	{ 505, "HTTP Version Not Supported" },
 };
 
@@ -58,12 +59,52 @@ void conn_forget(struct dynbuf *d)
 	dynbuf_reset(d);
 }
 
+/* One of the few bodies at a time that may be larger than the others. */
+static bool become_large(struct httpd_request *conn, size_t max)
+{
+	struct httpd *httpd = conn->httpd;
+
+	if (httpd->large >= HTTPD_LARGE_MAX)
+		return false;
+	httpd->large++;
+	conn->large = true;
+	conn->body.max = max;
+	return true;
+}
+
+static size_t whole_max(const struct httpd_request *conn)
+{
+	const struct httpd *httpd = conn->httpd;
+	const size_t max = httpd->stream.whole == NULL ? 0 : httpd->stream.whole(httpd->ctx, conn);
+
+	return max > httpd->limits.body_max ? max : httpd->limits.body_max;
+}
+
+/* Of one in chunks it is seen when it is: refused where there is no room for it. */
+static void become_large_late(struct httpd_request *conn)
+{
+	const size_t max = whole_max(conn);
+
+	if (become_large(conn, max))
+		conn_due(conn, conn_transfer_ms(conn->httpd->limits.head_ms, max));
+}
+
+static void unbecome_large(struct httpd_request *conn)
+{
+	if (!conn->large)
+		return;
+	conn->large = false;
+	conn->httpd->large--;
+	conn->body.max = conn->httpd->limits.body_max;
+}
+
 void conn_done(struct httpd_request *conn)
 {
 	if (conn->response != NULL)
 		MHD_destroy_response(conn->response);
 	conn->response = NULL;
 	conn_forget(&conn->body);
+	unbecome_large(conn);
 	conn_forget(&conn->target);
 	conn_forget(&conn->out);
 	dynbuf_done(&conn->out);
@@ -125,6 +166,16 @@ void *conn_log_target(void *cls, const char *uri, struct MHD_Connection *mhd)
 	return conn;
 }
 
+static unsigned judge_length(struct httpd_request *conn, uint64_t length)
+{
+	if (length <= conn->httpd->limits.body_max)
+		return 0;
+	const size_t max = whole_max(conn);
+	if (length <= max)
+		return become_large(conn, max) ? 0 : 503;
+	return upload_permitted(conn) ? 0 : 413;
+}
+
 struct judging {
 	struct head head;
 	unsigned status;
@@ -159,9 +210,8 @@ static unsigned judge(struct httpd_request *conn, const char *method, const char
 		MHD_get_connection_values_n(conn->mhd, MHD_HEADER_KIND, judge_line, &j);
 	if (j.status == 0)
 		j.status = head_end(&j.head, info->header_size);
-	if (j.status == 0 && j.head.length > conn->httpd->limits.body_max &&
-	    !upload_permitted(conn))
-		j.status = 413;
+	if (j.status == 0)
+		j.status = judge_length(conn, j.head.length);
 	*ret = j.head;
 	return j.status;
 }
@@ -177,7 +227,7 @@ static enum MHD_Result take_head(struct httpd_request *conn, const char *method,
 	if (status != 0)
 		return refuse(conn, status);
 	conn->length = head.chunked ? HTTPD_LENGTH_UNKNOWN : head.length;
-	if (head.length > limits->body_max) {
+	if (head.length > conn->body.max) {
 		conn->part = PART_HEAD;
 		return conn_give(conn);
 	}
@@ -220,6 +270,8 @@ static enum MHD_Result take_body(struct httpd_request *conn, const char *data, s
 		conn->part = PART_BODY; /* this piece is asked for again */
 		return conn_give(conn);
 	}
+	if (conn->body.n + *n > conn->body.max && whole_max(conn) > conn->body.max)
+		become_large_late(conn);
 	dynbuf_put(&conn->body, data, *n);
 	*n = 0;
 	return dynbuf_err(&conn->body) == OK ? MHD_YES : begin_surplus(conn);
@@ -339,6 +391,7 @@ void conn_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
 	conn->mine = NULL;
 	conn->method = NULL;
 	conn_forget(&conn->body);
+	unbecome_large(conn);
 	conn_forget(&conn->target);
 	conn_forget(&conn->out);
 	conn->out_at = 0;

@@ -19,6 +19,7 @@ struct fixture {
 	uint16_t port;
 	struct httpd_request *held;
 	bool permit;
+	size_t whole;
 	unsigned gone, sent, rooms, refuse_after;
 	size_t body_n, pieces;
 	bool body_over;
@@ -33,7 +34,7 @@ static const struct httpd_limits limits = {
 	.header_max = 4096,
 	.target_max = 512,
 	.header_lines = 20,
-	.connections = 40,
+	.connections = 80,
 	.head_ms = 300,
 	.idle_ms = 400,
 };
@@ -67,6 +68,14 @@ static bool on_permit(void *ctx, const struct httpd_request *request)
 	return f->permit;
 }
 
+static size_t on_whole(void *ctx, const struct httpd_request *request)
+{
+	const struct fixture *f = ctx;
+
+	assert_true(httpd_target(request).n > 0);
+	return f->whole;
+}
+
 static void on_piece(void *ctx, struct httpd_request *request, struct bytes piece)
 {
 	struct fixture *f = ctx;
@@ -88,7 +97,7 @@ static void on_room(void *ctx, struct httpd_request *request)
 
 static int setup(void **state)
 {
-	static const struct httpd_stream_fns fns = { on_permit, on_piece, on_room };
+	static const struct httpd_stream_fns fns = { on_permit, on_whole, on_piece, on_room };
 	struct fixture *f = calloc(1, sizeof *f);
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	socklen_t n = sizeof at;
@@ -371,6 +380,85 @@ static void one_that_is_not_permitted_is_413(void **state)
 	close(fd);
 }
 
+static void post(struct fixture *f, int fd, size_t n)
+{
+	char head[128], body[4096];
+
+	assert_true(n <= sizeof body);
+	memset(body, 'x', n);
+	snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", n);
+	say(f, fd, head);
+	(void)send(fd, body, n, MSG_NOSIGNAL);
+	turns(f, 8);
+}
+
+static void some_bodies_may_be_larger_and_come_whole(void **state)
+{
+	struct fixture *f = *state;
+	const int fd = client(f);
+
+	f->permit = false;
+	f->whole = 3000;
+	post(f, fd, 3000);
+	assert_int_equal(f->body_n, 3000);
+	assert_true(f->body_over);
+	httpd_respond(take(f->held), 200, &plain, 1, str("whole"));
+	assert_true(hear_some(f, fd, 8));
+	assert_non_null(strstr(f->answer, "whole"));
+	/* In chunks too, on a connection that serves on. */
+	say(f, fd, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+	for (unsigned i = 0; i < 300; i++)
+		assert_int_equal(send(fd, "a\r\n0123456789\r\n", 15, MSG_NOSIGNAL), 15);
+	say(f, fd, "0\r\n\r\n");
+	turns(f, 50);
+	assert_non_null(f->held);
+	assert_int_equal(f->body_n, 3000);
+	httpd_respond(take(f->held), 200, &plain, 1, str("chunks"));
+	assert_true(hear_some(f, fd, 8));
+	assert_non_null(strstr(f->answer, "chunks"));
+	post(f, fd, 3001);
+	assert_null(f->held);
+	hear_some(f, fd, 8);
+	assert_non_null(strstr(f->answer, "413"));
+	close(fd);
+}
+
+static void so_many_of_them_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	int fds[HTTPD_LARGE_MAX];
+	const char *begun = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2000\r\n\r\nx";
+
+	f->permit = false;
+	f->whole = 3000;
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		fds[i] = client(f);
+		assert_int_equal(send(fds[i], begun, strlen(begun), MSG_NOSIGNAL), strlen(begun));
+	}
+	turns(f, 20);
+	const int late = client(f);
+	say(f, late, begun);
+	hear_some(f, late, 8);
+	assert_non_null(strstr(f->answer, "503"));
+	close(late);
+	/* Small ones are served, and those that do not come make room. */
+	const int small = client(f);
+	post(f, small, 500);
+	assert_non_null(f->held);
+	httpd_respond(take(f->held), 200, &plain, 1, str("small"));
+	assert_true(hear_some(f, small, 8));
+	turns(f, 250);
+	const int next = client(f);
+	post(f, next, 2000);
+	assert_int_equal(f->body_n, 2000);
+	httpd_respond(take(f->held), 200, &plain, 1, str("room"));
+	assert_true(hear_some(f, next, 8));
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+	close(small);
+	close(next);
+}
+
 static void a_refusal_before_the_body_is_heard(void **state)
 {
 	struct fixture *f = *state;
@@ -455,6 +543,8 @@ int main(void)
 		CASE(large_bodies_come_in_pieces_when_asked_for),
 		CASE(a_chunked_body_becomes_large_on_its_way),
 		CASE(one_that_is_not_permitted_is_413),
+		CASE(some_bodies_may_be_larger_and_come_whole),
+		CASE(so_many_of_them_at_a_time),
 		CASE(a_refusal_before_the_body_is_heard),
 		CASE(a_refusal_in_the_middle_waits_for_the_rest),
 		CASE(a_body_that_does_not_move_is_cut),

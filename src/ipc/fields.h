@@ -12,12 +12,13 @@
  * messages x, each behind a 32-bit length.
  */
 enum {
-	IPC_TOKEN_MAX = 64 * 1024,	  /* a provider's token */
-	IPC_BLOB_MAX = 70 * 1024,	  /* sealed: token, hosts, header */
-	IPC_CAPSULE_MAX = 224 * 1024,	  /* three tokens and their hosts on the way */
-	IPC_BODY_MAX = 1024 * 1024,	  /* of a request */
-	IPC_ANSWER_MAX = 4 * 1024 * 1024, /* of a response */
-	IPC_PIECE_MAX = 256 * 1024,	  /* of a body that comes in pieces */
+	IPC_TOKEN_MAX = 64 * 1024,	   /* a provider's token */
+	IPC_BLOB_MAX = 70 * 1024,	   /* sealed: token, hosts, header */
+	IPC_CAPSULE_MAX = 224 * 1024,	   /* three tokens and their hosts on the way */
+	IPC_BODY_MAX = 1024 * 1024,	   /* of a request */
+	IPC_REQUEST_MAX = 4 * 1024 * 1024, /* of a message to /mcp/ */
+	IPC_ANSWER_MAX = 4 * 1024 * 1024,  /* of a response */
+	IPC_PIECE_MAX = 256 * 1024,	   /* of a body that comes in pieces */
 	IPC_TARGET_MAX = 8 * 1024,
 	IPC_HEADERS_MAX = 32 * 1024,
 	IPC_HOSTS_MAX = 4 * 1024,
@@ -100,7 +101,7 @@ enum {
 	BYTES(headers, IPC_HEADERS_MAX) /* list of header; names in lower case */                  \
 	U8(more)    /* 1: the body is larger than may be held here; it can come in pieces */       \
 	U64(length) /* of the body; all ones: not known */                                         \
-	BYTES(body, IPC_BODY_MAX)                                                                  \
+	BYTES(body, IPC_REQUEST_MAX)	/* IPC_BODY_MAX but for /mcp/ */                           \
 	BYTES(capsule, IPC_CAPSULE_MAX) /* the body instead, sealed for keeper, on secret routes   \
 					 */
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The endpoint by hand, in both eras: what is refused and how, sessions, streams, held calls.
 import assert from 'node:assert/strict';
+import { request } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 
 import { acmePolicy, acmeStage } from '../lib/acme.mjs';
@@ -8,6 +9,14 @@ import { Endpoint, events } from '../lib/mcp.mjs';
 import { Ends, sleep, waitFor } from '../lib/process.mjs';
 
 const meta = 'io.modelcontextprotocol/';
+
+/** The status that a request of so many bytes gets for its head. */
+const judged = (url, bytes) => new Promise((done, failed) => {
+  const asked = request(url, { method: 'POST', headers: { 'content-type': 'application/json', 'content-length': bytes } });
+  asked.on('response', (answer) => { done(answer.statusCode); asked.destroy(); });
+  asked.on('error', failed);
+  asked.flushHeaders();
+});
 
 describe('MCP endpoint', { concurrency: 4 }, () => {
   const ends = new Ends();
@@ -56,6 +65,27 @@ describe('MCP endpoint', { concurrency: 4 }, () => {
       assert.equal(answer.body.error.code, code, body);
       assert.equal(answer.body.id, null);
     }
+  });
+
+  test('a message may have 4 MiB here, and 1 MiB elsewhere', async () => {
+    const e = await fresh();
+    const padded = (n) => {
+      const message = { jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: { [`${meta}protocolVersion`]: '2026-07-28', [`${meta}clientCapabilities`]: {}, pad: '' } } };
+      message.params._meta.pad = 'x'.repeat(n - JSON.stringify(message).length);
+      return JSON.stringify(message);
+    };
+    const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/list' };
+    const most = 4 * 1024 * 1024;
+    assert.equal((await e.send(padded(most), { headers })).status, 200);
+    assert.equal(await judged(e.url, most + 1), 413);
+    const inChunks = await fetch(e.url, {
+      method: 'POST', duplex: 'half', body: new Blob([padded(most)]).stream(),
+      headers: { ...headers, authorization: `Bearer ${e.token}`, 'content-type': 'application/json' },
+    });
+    assert.equal(inChunks.status, 200);
+    const call = await e.modern('tools/call', { name: 'acme_notes_send', arguments: { to: 'bo', text: 'x'.repeat(2 * 1024 * 1024) } });
+    assert.equal(call.body.result.isError, true, call.text.slice(0, 200));
+    assert.equal(await judged(`${s.daemon.url}/api/v1/users`, 1024 * 1024 + 1), 413);
   });
 
   test('an id comes back as it was sent, digit by digit', async () => {
