@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/api/oauth.h"
 
+#include "core/flow/proof.h"
+
 void oauth_reply(struct flow *flow, struct call *call, unsigned status, json_t *body)
 {
 	call_header(call, "cache-control", str("no-store"));
@@ -13,6 +15,8 @@ void oauth_refuse(struct flow *flow, struct call *call, enum err err, const char
 	const struct err_row *row = err_row(err);
 	json_t *o = json_object();
 
+	if (err == ERR_USE_DPOP_NONCE)
+		proof_nonce(flow, call);
 	dynbuf_reset(&call->body);
 	if (err == ERR_UNAUTHORIZED)
 		call_header(call, "www-authenticate", str("Bearer realm=\"valetkey\""));
