@@ -168,6 +168,7 @@ struct connection_row {
 enum registration_origin {
 	REGISTRATION_DYNAMIC = 1,  /* RFC 7591: the client came and said who it is */
 	REGISTRATION_DOCUMENT = 2, /* its client_id is the address of a document that says so */
+	REGISTRATION_OPERATOR = 3, /* it came with the operator's word: it stays until removed */
 };
 
 /* What an agent that the operator did not add has said of itself. */

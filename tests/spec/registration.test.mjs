@@ -185,7 +185,9 @@ test('registration: what is refused', async (t) => {
   await t.test('DC-05 7591 3: where registration is closed the operator\'s token opens it', async (u) => {
     const closed = await startDaemon(u, { config: 'authserver:\n  registration: false\n' });
     refused(await register(closed, native), 401, 'invalid_token');
-    assert.equal((await register(closed, native, { authorization: `Bearer ${closed.token}` })).status, 201);
+    for (let i = 0; i < 50; i++) {
+      assert.equal((await register(closed, native, { authorization: `Bearer ${closed.token}` })).status, 201, 'and is not counted');
+    }
     const metadata = await (await fetch(`${closed.url}/.well-known/oauth-authorization-server`)).json();
     assert.equal(metadata.registration_endpoint, undefined);
   });

@@ -88,9 +88,9 @@ static enum err fill(struct flow *flow, const struct agent_row *agent, struct cl
 	if (err != OK && err != ERR_NOT_FOUND)
 		return err;
 	ret->agent = *agent;
-	ret->origin = err == ERR_NOT_FOUND		    ? CLIENT_OPERATOR
-		      : row.origin == REGISTRATION_DOCUMENT ? CLIENT_DOCUMENT
-							    : CLIENT_DYNAMIC;
+	ret->origin = err == ERR_NOT_FOUND || row.origin == REGISTRATION_OPERATOR ? CLIENT_OPERATOR
+		      : row.origin == REGISTRATION_DOCUMENT			  ? CLIENT_DOCUMENT
+										  : CLIENT_DYNAMIC;
 	if (err == OK)
 		TRY(json_parse(row.meta, &json_request_limits, &ret->meta));
 	else

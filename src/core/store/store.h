@@ -321,8 +321,9 @@ must_check enum err store_registration_put(struct store *store, const struct reg
 must_check enum err store_registration_update(struct store *store, struct registration_row *row);
 must_check enum err store_registration_find(struct store *store, struct id tenant, struct id agent,
 					    struct registration_row *ret);
+/* Those that the operator has had no part in. */
 must_check enum err store_registration_count(struct store *store, uint64_t *ret);
-/* Some that were made before @made and never used, or not used since @used. */
+/* Some of those that were made before @made and never used, or not used since @used. */
 typedef enum err (*store_registration_fn)(void *ctx, const struct registration_row *row);
 must_check enum err store_registration_idle(struct store *store, usec_t made, usec_t used,
 					    store_registration_fn fn, void *ctx);

@@ -65,6 +65,12 @@ static void a_registration_is_idle_by_its_last_use_or_its_making(void **state)
 	must(store_registration_update(home->store, &row));
 	assert_int_equal(idle(home, begin + 100, begin + 49), 0);
 	assert_int_equal(idle(home, 0, begin + 50), 1);
+	row.origin = REGISTRATION_OPERATOR;
+	must(store_registration_update(home->store, &row));
+	assert_int_equal(idle(home, begin + 100, begin + 100), 0);
+	uint64_t n;
+	must(store_registration_count(home->store, &n));
+	assert_int_equal(n, 0);
 	struct registration_row old = row;
 	old.rev = 0;
 	answers(ERR_CONFLICT, store_registration_update(home->store, &old));
