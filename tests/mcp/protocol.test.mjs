@@ -173,7 +173,7 @@ describe('MCP endpoint', { concurrency: 4 }, () => {
     for (const one of heard.slice(0, 2)) assert.equal(one.params._meta[`${meta}subscriptionId`], 1);
   });
 
-  test('2026-07-28: a held call ends its leg in time, and the state serves that very call alone', async () => {
+  test('MC-10 2026-07-28, input_required: a held call ends its leg in time, and the state serves that very call alone', async () => {
     const vault = await s.newVault();
     const e = new Endpoint(vault);
     const args = { to: 'bo', text: 'legs' };
