@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Changes the source of the policy engine in one place at a time and sees whether its unit tests notice.
+"""Changes the source of one pure folder in one place at a time and sees whether its unit tests notice.
 
-    tools/mutate.py [--sample N] [--seed S] [--least PERCENT] [--jobs J] [--file NAME]
+    tools/mutate.py [--of policy|authserver] [--sample N] [--seed S] [--least PERCENT] [--jobs J] [--file NAME]
 
 A change is an operator, a constant, a condition or a statement. One that does not compile, or compiles to
 the same code as before, is no change. Prints each change that nobody noticed, and the share that was;
@@ -18,13 +18,17 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-FOLDER = ROOT / 'src/core/policy'
-TESTS = ['test_decide', 'test_policy']
+# What to change: its tests, and what they are linked with.
+TARGETS = {
+    'policy': (['test_decide', 'test_policy'], ['src/model/libmodel.a', 'src/codec/libcodec.a', 'src/base/libbase.a'],
+               ['-lcmocka', '-lyaml', '-ljansson', '-lsodium']),
+    'authserver': (['test_clientmeta', 'test_jwk', 'test_proofs', 'test_redirect'],
+                   ['src/codec/libcodec.a', 'src/crypto/libcrypto.a', 'src/base/libbase.a'],
+                   ['-lcmocka', '-lcjose', '-ljansson', '-lyaml', '-lsodium', '-lcrypto']),
+}
 # Sanitized as in './dev check': what is read out of bounds or never given back is noticed too.
 SANITIZE = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
 CFLAGS = ['-std=gnu17', '-O1', '-g0', '-w', '-fPIE', '-D_GNU_SOURCE', *SANITIZE, '-I', str(ROOT / 'src')]
-LIBRARIES = ['src/model/libmodel.a', 'src/codec/libcodec.a', 'src/base/libbase.a']
-SYSTEM = ['-lcmocka', '-lyaml', '-ljansson', '-lsodium']
 TIMEOUT_S = 20
 
 SWAPS = {
@@ -78,14 +82,16 @@ def changes_of(path, text):
 
 
 class Bench:
-    def __init__(self, build):
+    def __init__(self, of, build):
         self.build = build
+        self.folder = ROOT / 'src/core' / of
+        self.tests, self.libraries, self.system = TARGETS[of]
         self.home = tempfile.TemporaryDirectory(prefix='valetkey-mutate-')
         self.base = pathlib.Path(self.home.name)
-        self.sources = sorted(p for p in FOLDER.glob('*.c') if not p.name.startswith(('test_', 'fuzz_', 'bench_')))
+        self.sources = sorted(p for p in self.folder.glob('*.c') if not p.name.startswith(('test_', 'fuzz_', 'bench_')))
         self.objects, self.code = {}, {}
         self.texts = {p: p.read_text() for p in self.sources}
-        for path in [*self.sources, *(FOLDER / f'{t}.c' for t in TESTS)]:
+        for path in [*self.sources, *(self.folder / f'{t}.c' for t in self.tests)]:
             self.objects[path] = self.base / f'{path.stem}.o'
             if not self.compile(path, self.objects[path]):
                 sys.exit(f'mutate: {path} does not compile')
@@ -98,11 +104,11 @@ class Bench:
     def notices(self, path, mutated, folder):
         """Whether a test fails with @mutated in place of the object of @path."""
         others = [str(self.objects[p]) for p in self.sources if p != path]
-        for test in TESTS:
+        for test in self.tests:
             program = folder / test
             linked = subprocess.run(
-                ['cc', '-pie', *SANITIZE, str(self.objects[FOLDER / f'{test}.c']), *others, str(mutated),
-                 *(str(self.build / lib) for lib in LIBRARIES), *SYSTEM, '-o', str(program)],
+                ['cc', '-pie', *SANITIZE, str(self.objects[self.folder / f'{test}.c']), *others, str(mutated),
+                 *(str(self.build / lib) for lib in self.libraries), *self.system, '-o', str(program)],
                 capture_output=True, check=False)
             if linked.returncode != 0:
                 return None
@@ -128,16 +134,17 @@ class Bench:
 
 
 def main():
-    parser = argparse.ArgumentParser(description='mutation run over the policy engine')
+    parser = argparse.ArgumentParser(description='mutation run over a pure folder of core')
+    parser.add_argument('--of', choices=sorted(TARGETS), default='policy')
     parser.add_argument('--sample', type=int, default=0, help='only so many changes, chosen by the seed')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--least', type=float, default=90.0, help='percent that must be noticed')
     parser.add_argument('--jobs', type=int, default=os.cpu_count())
-    parser.add_argument('--file', help='only this file of src/core/policy')
+    parser.add_argument('--file', help='only this file of the folder')
     parser.add_argument('--build', default=str(ROOT / 'build'))
     args = parser.parse_args()
 
-    bench = Bench(pathlib.Path(args.build))
+    bench = Bench(args.of, pathlib.Path(args.build))
     first = bench.sources[0]
     if bench.notices(first, bench.objects[first], bench.base) is not False:
         sys.exit('mutate: the tests fail on the source as it is')

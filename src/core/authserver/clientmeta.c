@@ -2,6 +2,7 @@
 #include "core/authserver/clientmeta.h"
 
 #include "codec/uri.h"
+#include "codec/utf8.h"
 #include "core/authserver/jwk.h"
 #include "crypto/crypto.h"
 
@@ -46,25 +47,29 @@ static const json_t *sent(const struct reading *r, const char *name)
 	return json_object_get(r->sent, name);
 }
 
-/* Nothing that is not seen, or that turns the direction of what stands beside it: the name is shown
- * to the person who decides. */
+/* What is not seen, or turns the direction of what stands beside it: the name is shown to the
+ * person who decides. */
+static const struct {
+	uint32_t from, to;
+} hidden[] = {
+	{ 0x00, 0x1f },	    { 0x7f, 0x9f },	{ 0xad, 0xad },	    { 0x61c, 0x61c },
+	{ 0x180b, 0x180f }, { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
+	{ 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe0fff },
+};
+
 static bool is_plain(struct bytes text)
 {
-	for (size_t i = 0; i < text.n; i++) {
-		const uint8_t *p = text.p + i;
-		const size_t left = text.n - i;
-		if (p[0] < ' ' || p[0] == 0x7f || (left > 1 && p[0] == 0xc2 && p[1] < 0xa0))
+	uint32_t point;
+
+	while (text.n > 0) {
+		const size_t n = utf8_read(text, &point);
+		if (n == 0)
 			return false;
-		if (left > 2 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] >= 0xa8 || p[2] <= 0x8f))
-			return false;
-		if (left > 2 && p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa0 && p[2] <= 0xaf)
-			return false;
-		if (left > 2 && p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf)
-			return false;
-		if (left > 1 && p[0] == 0xd8 && p[1] == 0x9c)
-			return false;
-		if (left > 2 && p[0] == 0xf3 && p[1] == 0xa0)
-			return false;
+		for (size_t i = 0; i < ARRAY_LEN(hidden); i++)
+			if (point >= hidden[i].from && point <= hidden[i].to)
+				return false;
+		text.p += n;
+		text.n -= n;
 	}
 	return true;
 }

@@ -87,7 +87,6 @@ static enum err normal_url(struct bytes text, struct dynbuf *out)
 	size_t n = 0;
 	unsigned slashes = 0;
 
-	rest = bytes_cut(&rest, '?');
 	if (rest.n == 0 || rest.n > sizeof room)
 		return ERR_MALFORMED;
 	for (; n < rest.n && slashes < 3; n++) {

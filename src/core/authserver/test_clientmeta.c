@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -226,6 +227,133 @@ static void consent_is_to_redirects_and_keys(void **state)
 	assert_false(clientmeta_flag(first.json, "dpop_bound_access_tokens"));
 }
 
+static void a_name_shows_all_that_it_holds(void **state)
+{
+	static const struct {
+		const char *escape;
+		bool ok;
+	} cases[] = {
+		{ "A name, 1-2 (\\u00e9 \\u4e2d \\ud83d\\ude00)", true },
+		{ "\\u001f", false },
+		{ "\\u0020", true },
+		{ "~", true },
+		{ "\\u007f", false },
+		{ "\\u009f", false },
+		{ "\\u00a0", true },
+		{ "\\u00ad", false },
+		{ "\\u061c", false },
+		{ "\\u180b", false },
+		{ "\\u180f", false },
+		{ "\\u1810", true },
+		{ "\\u200a", true },
+		{ "\\u200b", false },
+		{ "\\u200f", false },
+		{ "\\u2010", true },
+		{ "\\u2027", true },
+		{ "\\u2028", false },
+		{ "\\u202e", false },
+		{ "\\u202f", true },
+		{ "\\u205f", true },
+		{ "\\u2060", false },
+		{ "\\u2066", false },
+		{ "\\u206f", false },
+		{ "\\u2070", true },
+		{ "\\ufe0f", false },
+		{ "\\ufeff", false },
+		{ "\\ufffb", false },
+		{ "\\udb40\\udc41", false },
+		{ "\\ufdff", true },
+		{ "\\ufe10", true },
+	};
+	char text[256];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		scoped(clientmeta_done) struct clientmeta meta = { 0 };
+		snprintf(text, sizeof text, "{" REDIRECT ",'client_name':'a%sb'}", cases[i].escape);
+		const enum err err = try_read(text, CLIENTMETA_REGISTERED, &meta);
+		if ((err == OK) != cases[i].ok)
+			fail_msg("%s: %d", cases[i].escape, err);
+	}
+}
+
+/* A member of @n letters, as long as may be and one longer. */
+static void a_member_has_its_ceiling(void **state)
+{
+	static const struct {
+		const char *begin, *end;
+		size_t max;
+	} cases[] = {
+		{ "{" REDIRECT ",'client_name':'", "'}", CLIENTMETA_NAME_MAX },
+		{ "{" REDIRECT ",'client_uri':'https://a.example/", "'}", CLIENTMETA_URL_MAX - 18 },
+		{ "{" REDIRECT ",'jwks_uri':'https://a.example/", "'}", CLIENTMETA_URL_MAX - 18 },
+		{ "{'redirect_uris':['https://a.example/", "']}", REDIRECT_TEXT_MAX - 18 },
+	};
+	char text[4096];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		for (int over = 0; over < 2; over++) {
+			scoped(clientmeta_done) struct clientmeta meta = { 0 };
+			snprintf(text, sizeof text, "%s%0*d%s", cases[i].begin,
+				 (int)cases[i].max + over, 0, cases[i].end);
+			assert_int_equal(try_read(text, CLIENTMETA_REGISTERED, &meta) == OK, !over);
+		}
+	}
+}
+
+static void there_are_sixteen_redirects_at_most(void **state)
+{
+	for (int n = 15; n < 18; n++) {
+		scoped(clientmeta_done) struct clientmeta meta = { 0 };
+		char text[2048] = "{'redirect_uris':['https://a.example/'";
+		for (int i = 1; i < n; i++)
+			strcat(text, ",'https://a.example/x'");
+		strcat(text, "]}");
+		assert_int_equal(try_read(text, CLIENTMETA_REGISTERED, &meta) == OK, n <= 16);
+	}
+}
+
+static void each_member_of_its_kind_is_kept(void **state)
+{
+	kept("{" REDIRECT ",'software_id':'s','software_version':'1','client_name':'n',"
+	     "'policy_uri':'https://p.example/','tos_uri':'https://t.example/',"
+	     "'logo_uri':'https://l.example/','client_uri':'https://c.example/',"
+	     "'require_pushed_authorization_requests':true,'dpop_bound_access_tokens':false,"
+	     "'application_type':'web','jwks_uri':'https://k.example/'}",
+	     "{'client_name':'n','software_id':'s','software_version':'1',"
+	     "'client_uri':'https://c.example/','logo_uri':'https://l.example/',"
+	     "'tos_uri':'https://t.example/','policy_uri':'https://p.example/',"
+	     "'require_pushed_authorization_requests':true,'application_type':'web',"
+	     "'redirect_uris':['https://app.example/cb'],"
+	     "'token_endpoint_auth_method':'client_secret_basic',"
+	     "'grant_types':['authorization_code'],'response_types':['code'],"
+	     "'scope':'mcp:tools','jwks_uri':'https://k.example/'}");
+}
+
+static void what_was_kept_says_how_the_client_proves_itself(void **state)
+{
+	static const struct {
+		const char *method;
+		enum clientmeta_auth auth;
+	} cases[] = {
+		{ "none", CLIENTMETA_NONE },
+		{ "client_secret_basic", CLIENTMETA_BASIC },
+		{ "client_secret_post", CLIENTMETA_POST },
+		{ "private_key_jwt", CLIENTMETA_KEY },
+	};
+	char text[512];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		scoped(clientmeta_done) struct clientmeta meta = { 0 };
+		snprintf(text, sizeof text,
+			 "{" REDIRECT ",'token_endpoint_auth_method':'%s','jwks':{'keys':[" KEY
+			 "]}}",
+			 cases[i].method);
+		assert_int_equal(try_read(text, CLIENTMETA_REGISTERED, &meta), OK);
+		assert_int_equal(meta.auth, cases[i].auth);
+		assert_int_equal(clientmeta_auth(meta.json), cases[i].auth);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +362,11 @@ int main(void)
 		cmocka_unit_test(a_document_names_itself_and_shares_no_secret),
 		cmocka_unit_test(an_address_that_could_mean_two_things_is_not_fetched),
 		cmocka_unit_test(consent_is_to_redirects_and_keys),
+		cmocka_unit_test(a_name_shows_all_that_it_holds),
+		cmocka_unit_test(a_member_has_its_ceiling),
+		cmocka_unit_test(there_are_sixteen_redirects_at_most),
+		cmocka_unit_test(each_member_of_its_kind_is_kept),
+		cmocka_unit_test(what_was_kept_says_how_the_client_proves_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,6 +194,15 @@ static void a_proof_is_for_this_request_and_now(void **state)
 		{ "htm", "\"post\"", ERR_INVALID_DPOP_PROOF },
 		{ "htu", "\"" URL "?a=b#c\"", OK },
 		{ "htu", "\"HTTPS://Issuer.Example:443/oauth/%74oken\"", OK },
+		{ "htu", "\"https://issuer.example/%6Fauth/t%6fken\"", OK },
+		{ "htu", "\"https://issuer.example/oauth/token%\"", ERR_INVALID_DPOP_PROOF },
+		{ "htu", "\"https://issuer.example/oauth/token%7\"", ERR_INVALID_DPOP_PROOF },
+		{ "htu", "\"https://issuer.example/oauth/token%00\"", ERR_INVALID_DPOP_PROOF },
+		{ "htu", "\"https://issuer.example/oauth/tok%2En\"", ERR_INVALID_DPOP_PROOF },
+		{ "htu", "\"https://issuer.example/OAUTH/token\"", ERR_INVALID_DPOP_PROOF },
+		{ "htu", "\"https://issuer.example\"", ERR_INVALID_DPOP_PROOF },
+		{ "htu", "\"https://\"", ERR_INVALID_DPOP_PROOF },
+		{ "htu", "\"?\"", ERR_INVALID_DPOP_PROOF },
 		{ "htu", "\"" URL "/\"", ERR_INVALID_DPOP_PROOF },
 		{ "htu", "\"http://issuer.example/oauth/token\"", ERR_INVALID_DPOP_PROOF },
 		{ "htu", "\"https://issuer.example:444/oauth/token\"", ERR_INVALID_DPOP_PROOF },
@@ -205,7 +214,9 @@ static void a_proof_is_for_this_request_and_now(void **state)
 		{ "iat", "1795387536", OK },
 		{ "iat", "1795387556", OK },
 		{ "iat", "1795387546.5", OK },
+		{ "iat", "1795387486", OK },
 		{ "iat", "1795387485", ERR_INVALID_DPOP_PROOF },
+		{ "iat", "1795387561", OK },
 		{ "iat", "1795387562", ERR_INVALID_DPOP_PROOF },
 		{ "iat", "1795383946", ERR_INVALID_DPOP_PROOF },
 		{ "iat", "1795391146", ERR_INVALID_DPOP_PROOF },
@@ -372,9 +383,15 @@ static void an_assertion_is_for_us_and_short_lived(void **state)
 		{ "exp", "1795387546", ERR_INVALID_CLIENT },
 		{ "exp", "1795387547", OK },
 		{ "exp", "1795387846", OK },
-		{ "exp", "1795387906", ERR_INVALID_CLIENT },
+		{ "exp", "1795387856", OK },
+		{ "exp", "1795387857", ERR_INVALID_CLIENT },
+		{ "exp", "1e300", ERR_INVALID_CLIENT },
+		{ "exp", "-1", ERR_INVALID_CLIENT },
 		{ "exp", "\"1795387600\"", ERR_INVALID_CLIENT },
 		{ "nbf", "1795387554", OK },
+		{ "nbf", "1795387556", OK },
+		{ "nbf", "1795387557", ERR_INVALID_CLIENT },
+		{ "nbf", "0", OK },
 		{ "nbf", "1795387606", ERR_INVALID_CLIENT },
 		{ "nbf", "\"x\"", ERR_INVALID_CLIENT },
 		{ "iat", "1795387606", ERR_INVALID_CLIENT },
@@ -425,31 +442,74 @@ static void an_assertion_is_by_the_clients_own_key_and_of_its_kind(void **state)
 			 ERR_INVALID_CLIENT);
 }
 
-static void a_key_is_of_a_size_that_is_safe_and_cheap(void **state)
+/* The keys of a client, of which only the last is the one that signs. */
+static void a_key_is_found_among_others(void **state)
 {
 	static const struct {
-		const char *json;
+		const char *kid; /* in the header; NULL: none */
 		enum err err;
 	} cases[] = {
-		{ "{}", ERR_MALFORMED },
-		{ "[]", ERR_MALFORMED },
-		{ "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AA\"}", ERR_UNSUPPORTED },
-		{ "{\"kty\":\"oct\",\"k\":\"AAAA\"}", ERR_MALFORMED },
-		{ "{\"kty\":\"RSA\",\"n\":\"wQ\",\"e\":\"AQAB\"}", ERR_UNSUPPORTED },
-		{ "{\"kty\":\"RSA\",\"n\":\"wQ\",\"e\":\"AQ\"}", ERR_MALFORMED },
-		{ "{\"kty\":\"RSA\",\"n\":\"wQ\",\"e\":\"AQABAQAB\"}", ERR_MALFORMED },
-		{ "{\"kty\":\"RSA\",\"n\":\"AME\",\"e\":\"AQAB\"}", ERR_MALFORMED },
-		{ "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"}", ERR_MALFORMED },
-		{ "{\"kty\":\"EC\",\"crv\":\"secp256k1\",\"x\":\"AA\",\"y\":\"AA\"}",
-		  ERR_UNSUPPORTED },
+		{ NULL, OK },
+		{ "mine", OK },
+		{ "other", ERR_INVALID_CLIENT },
+		{ "small", ERR_NOT_FOUND },
+		{ "nobody", ERR_NOT_FOUND },
 	};
+	cjose_jwk_t *stranger = cjose_jwk_create_EC_random(CJOSE_JWK_EC_P_256, NULL);
+	scoped(json_free) json_t *jwks =
+		json_pack("{s:[{s:s},{s:s,s:s,s:s},o,o]}", "keys", "kty", "RSA", "kty", "OKP",
+			  "crv", "Ed25519", "x", "AA", key_json(stranger, false), public_key());
+	static const char *const names[] = { "small", "edwards", "other", "mine" };
+	struct assertion_use use, again;
 
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		json_object_set_new(json_array_get(json_object_get(jwks, "keys"), i), "kid",
+				    json_string(names[i]));
+	const struct assertion_rules rules = { .issuer = str(OWNER),
+					       .jwks = jwks,
+					       .now = NOW * USEC_PER_S };
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		scoped(json_free) json_t *json = json_loads(cases[i].json, 0, NULL);
-		struct jwk jwk = { 0 };
-		if (jwk_read(json, &jwk) != cases[i].err)
-			fail_msg("%s", cases[i].json);
+		scoped(dynbuf_done) struct dynbuf text = { 0 };
+		scoped(assertion_done) struct assertion assertion = { 0 };
+		json_t *header = with(assertion_header(), "kid",
+				      cases[i].kid == NULL ? NULL : json_string(cases[i].kid));
+		assert_int_equal(
+			assertion_read(signed_with(header, assertion_claims(), &text), &assertion),
+			OK);
+		if (assertion_verify(&assertion, &rules, &use) != cases[i].err)
+			fail_msg("%s", cases[i].kid);
 	}
+	cjose_jwk_release(stranger);
+	assert_int_equal(assert_client(assertion_header(), assertion_claims(), 0, &use), OK);
+	assert_int_equal(assert_client(assertion_header(), assertion_claims(), 0, &again), OK);
+	assert_memory_equal(use.once, again.once, sizeof use.once);
+	assert_int_equal(assert_client(assertion_header(),
+				       with(assertion_claims(), "jti", json_string("two")), 0,
+				       &again),
+			 OK);
+	assert_memory_not_equal(use.once, again.once, sizeof use.once);
+}
+
+static void a_name_in_a_proof_has_its_ceiling(void **state)
+{
+	char text[DPOP_JTI_MAX + 2];
+	struct assertion_use use;
+	struct dpop_proof proof;
+
+	memset(text, 'a', sizeof text);
+	text[DPOP_JTI_MAX + 1] = 0;
+	assert_int_equal(
+		check(dpop_header(), with(dpop_claims(), "jti", json_string(text)), &proof),
+		ERR_INVALID_DPOP_PROOF);
+	assert_int_equal(assert_client(assertion_header(),
+				       with(assertion_claims(), "jti", json_string(text)), 0, &use),
+			 ERR_INVALID_CLIENT);
+	text[DPOP_JTI_MAX] = 0;
+	assert_int_equal(
+		check(dpop_header(), with(dpop_claims(), "jti", json_string(text)), &proof), OK);
+	assert_int_equal(assert_client(assertion_header(),
+				       with(assertion_claims(), "jti", json_string(text)), 0, &use),
+			 OK);
 }
 
 static void a_point_that_is_not_on_the_curve_verifies_nothing(void **state)
@@ -478,7 +538,8 @@ int main(void)
 		cmocka_unit_test(a_text_is_bounded_before_it_is_read),
 		cmocka_unit_test(an_assertion_is_for_us_and_short_lived),
 		cmocka_unit_test(an_assertion_is_by_the_clients_own_key_and_of_its_kind),
-		cmocka_unit_test(a_key_is_of_a_size_that_is_safe_and_cheap),
+		cmocka_unit_test(a_key_is_found_among_others),
+		cmocka_unit_test(a_name_in_a_proof_has_its_ceiling),
 		cmocka_unit_test(a_point_that_is_not_on_the_curve_verifies_nothing),
 	};
 

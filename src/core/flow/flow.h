@@ -136,7 +136,9 @@ struct call {
 	struct buf *kept;
 	struct id tenant, actor;
 	struct id address; /* keyed pseudonym of the client's address */
-	usec_t came;	   /* boot clock */
+	bool proved;	   /* by its DPoP header, with this key; see proof.h */
+	uint8_t jkt[32];
+	usec_t came; /* boot clock */
 	call_done_fn done;
 	void *mine; /* the journey's own; wiped and freed with the call */
 	size_t mine_n;

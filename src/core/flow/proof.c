@@ -36,8 +36,7 @@ static size_t find_header(struct bytes headers, struct bytes *ret)
 	return n;
 }
 
-static enum err verify(struct flow *flow, const struct call *call, struct dpop_request *request,
-		       struct proof *ret)
+static enum err verify(struct flow *flow, struct dpop_request *request, struct proof *ret)
 {
 	struct dpop_proof proof;
 	uint8_t key[32];
@@ -55,14 +54,17 @@ static enum err verify(struct flow *flow, const struct call *call, struct dpop_r
 	return OK;
 }
 
-enum err proof_take(struct flow *flow, const struct call *call, struct bytes token,
-		    struct proof *ret)
+enum err proof_take(struct flow *flow, struct call *call, struct bytes token, struct proof *ret)
 {
 	struct bytes header = { NULL, 0 }, path = call->request.target;
 	scoped(dynbuf_done) struct dynbuf url = { .max = IPC_TARGET_MAX +
 							 sizeof flow->settings.issuer };
 
-	*ret = (struct proof){ 0 };
+	*ret = (struct proof){ .present = call->proved };
+	if (call->proved) {
+		memcpy(ret->jkt, call->jkt, sizeof ret->jkt);
+		return OK;
+	}
 	const size_t n = find_header(call->request.headers, &header);
 	if (n == 0)
 		return OK;
@@ -80,14 +82,8 @@ enum err proof_take(struct flow *flow, const struct call *call, struct bytes tok
 		.nonce_required = flow->settings.dpop_nonce,
 		.now = flow->now,
 	};
-	return verify(flow, call, &request, ret);
-}
-
-bool proof_fits(const struct proof *proof, const uint8_t jkt[static JWK_THUMBPRINT_LEN])
-{
-	static const uint8_t none[JWK_THUMBPRINT_LEN];
-
-	if (memcmp(jkt, none, sizeof none) == 0)
-		return true;
-	return proof->present && memcmp(proof->jkt, jkt, sizeof none) == 0;
+	TRY(verify(flow, &request, ret));
+	call->proved = true;
+	memcpy(call->jkt, ret->jkt, sizeof call->jkt);
+	return OK;
 }

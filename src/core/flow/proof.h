@@ -16,11 +16,10 @@ struct proof {
 
 /* Checks the header for this very request: method, the issuer with the path, the token that came
  * along (p = NULL: at our own endpoints), age and nonce; and notes, durably, that this proof was
- * seen: it is good once. ERR_INVALID_DPOP_PROOF, ERR_USE_DPOP_NONCE (then also proof_nonce()). */
-must_check enum err proof_take(struct flow *flow, const struct call *call, struct bytes token,
+ * seen: it is good once. A journey that has waited may ask again for the same call.
+ * ERR_INVALID_DPOP_PROOF, ERR_USE_DPOP_NONCE (then also proof_nonce()). */
+must_check enum err proof_take(struct flow *flow, struct call *call, struct bytes token,
 			       struct proof *ret);
 /* Adds the DPoP-Nonce header: to a refusal for want of one, and to every answer where nonces are
  * demanded (8.2). Once per answer. */
 void proof_nonce(const struct flow *flow, struct call *call);
-/* Whether a token bound to @jkt (zero: to no key) may be used by who has shown @proof. */
-bool proof_fits(const struct proof *proof, const uint8_t jkt[static JWK_THUMBPRINT_LEN]);
