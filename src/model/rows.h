@@ -177,6 +177,8 @@ struct registration_row {
 	enum registration_origin origin;
 	struct bytes meta; /* JSON, as core/authserver/clientmeta.h keeps it */
 	usec_t meta_until; /* of a document: it is fetched again then */
+	usec_t changed; /* its redirects or keys, last: what was consented to before does not hold
+			 */
 	struct bytes jwks; /* what jwks_uri gave; empty: not fetched yet */
 	usec_t jwks_at, jwks_until;
 	usec_t used; /* proved itself last; 0: never */

@@ -97,8 +97,9 @@ static enum err fill(struct flow *flow, const struct agent_row *agent, struct cl
 		ret->meta = operator_meta(agent);
 	if (ret->meta == NULL)
 		return FAULT_NOMEM;
+	ret->changed = row.changed;
 	*ret_row = row;
-	return clientmeta_fingerprint(ret->meta, ret->fingerprint);
+	return OK;
 }
 
 struct finding {

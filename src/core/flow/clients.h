@@ -24,9 +24,9 @@ enum { CLIENTS_KEYS_AGAIN_S = 60, CLIENTS_USED_EVERY_S = 3600 };
 struct client {
 	struct agent_row agent; /* its bytes live until the batch ends */
 	enum client_origin origin;
-	json_t *meta;		 /* read it by core/authserver/clientmeta.h */
-	uint8_t fingerprint[32]; /* of what a consent was given to: another one asks again */
-	bool proven;		 /* by a secret or a key; a public client is not */
+	json_t *meta;	/* read it by core/authserver/clientmeta.h */
+	usec_t changed; /* its redirects or keys: a consent from before holds no more; 0: never */
+	bool proven;	/* by a secret or a key; a public client is not */
 };
 
 /* The client that @client_id names, active. @ret_waits true: its document is being fetched, and

@@ -127,12 +127,27 @@ static enum err create(struct flow *flow, struct call *call, struct agent_row *a
 	return OK;
 }
 
+static enum err same_consent(const json_t *old, const json_t *new, bool *ret)
+{
+	uint8_t a[32], b[32];
+
+	TRY(clientmeta_fingerprint(old, a));
+	TRY(clientmeta_fingerprint(new, b));
+	*ret = memcmp(a, b, sizeof a) == 0;
+	return OK;
+}
+
+/* From @old to @new. */
 static enum err change(struct flow *flow, struct call *call, struct agent_row *agent,
-		       const json_t *meta, struct registration_row *row)
+		       const json_t *old, const json_t *new, struct registration_row *row)
 {
 	scoped(texts_done) struct texts texts = { 0 };
+	bool same;
 
-	TRY(texts_of(meta, &texts));
+	TRY(same_consent(old, new, &same));
+	if (!same)
+		row->changed = flow->now;
+	TRY(texts_of(new, &texts));
 	agent->name = texts.name;
 	agent->redirect_uris = dynbuf_view(&texts.redirects);
 	TRY(store_agent_update(flow->store, agent));
@@ -240,7 +255,7 @@ static enum err change_all(struct flow *flow, struct call *call, const struct ag
 	TRY(json_parse(row.meta, &json_request_limits, &old));
 	ret->agent = *agent;
 	ret->created = row.created;
-	TRY(change(flow, call, &ret->agent, meta, &row));
+	TRY(change(flow, call, &ret->agent, old, meta, &row));
 	return exchange_secret(flow, agent, has_secret(old), has_secret(meta), ret);
 }
 
@@ -314,7 +329,7 @@ static enum err document_again(struct flow *flow, struct agent_row *agent, const
 	row.meta_until = until;
 	if (json_equal(old, meta))
 		return store_registration_update(flow->store, &row);
-	return change(flow, NULL, agent, meta, &row);
+	return change(flow, NULL, agent, old, meta, &row);
 }
 
 static enum err read_json(struct bytes text, json_t **ret)

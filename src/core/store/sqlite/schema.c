@@ -176,7 +176,8 @@ static const char *const migrations[] = {
 
 	"CREATE TABLE registrations("
 	" id BLOB NOT NULL, tenant BLOB NOT NULL, rev INTEGER NOT NULL, agent BLOB NOT NULL,"
-	" origin INTEGER NOT NULL, meta_until INTEGER NOT NULL, jwks_at INTEGER NOT NULL,"
+	" origin INTEGER NOT NULL, meta_until INTEGER NOT NULL, changed INTEGER NOT NULL,"
+	" jwks_at INTEGER NOT NULL,"
 	" jwks_until INTEGER NOT NULL,"
 	" used INTEGER NOT NULL, created INTEGER NOT NULL, mac BLOB NOT NULL,"
 	" meta TEXT NOT NULL, jwks TEXT NOT NULL,"
