@@ -92,6 +92,58 @@ for (const [kind, { Client, Transport, options }] of Object.entries(kinds)) {
       assert.equal(s.upstream.writes().length, before);
     });
 
+    test('who cancels withdraws the question, and nothing is sent', async () => {
+      const client = await dial(await s.newVault());
+      const before = s.upstream.writes().length;
+      const stop = new AbortController();
+      const held = client.callTool({ name: 'acme_notes_send', arguments: { to: 'bo', text: `cancelled ${kind}` } },
+        ...(Client === ClientOne ? [undefined] : []), { signal: stop.signal });
+      const { id } = await pending();
+      stop.abort();
+      await assert.rejects(held);
+      await waitFor(async () => (await s.show(id)).state === 'cancelled', { what: 'the withdrawal' });
+      assert.equal((await s.approve(id)).status, 409, 'a late yes is told so');
+      assert.equal(s.upstream.writes().length, before);
+    });
+
+    test('a result that nobody waited for is kept, and given once to the same call', async () => {
+      s.upstream.answer = () => ({ status: 201, body: { id: 11, note: 'parked' } });
+      const vault = await s.newVault();
+      const before = s.upstream.writes().length;
+      const call = { name: 'acme_notes_send', arguments: { to: 'bo', text: `parked ${kind}` } };
+      const asked = s.call('notes.send', call.arguments, { token: vault.token });
+      const { id } = await pending();
+      await asked;
+      await s.approve(id);
+      await s.settled(id);
+      assert.equal(s.upstream.writes().length, before + 1);
+      const client = await dial(vault);
+      const result = await client.callTool(call);
+      assert.ok(!result.isError && /parked/.test(result.content[0].text), JSON.stringify(result));
+      assert.equal(s.upstream.writes().length, before + 1, 'it was carried out once');
+      const again = client.callTool(call);
+      const next = await pending();
+      assert.notEqual(next.id, id, 'made once more it is a new request');
+      await s.deny(next.id);
+      assert.equal((await again).isError, true);
+    });
+
+    test('a session or a stream that breaks loses no result', async () => {
+      s.upstream.answer = () => ({ status: 201, body: { id: 12, note: 'after the restart' } });
+      const vault = await s.newVault();
+      const call = { name: 'acme_notes_send', arguments: { to: 'bo', text: `broken ${kind}` } };
+      const first = await dial(vault);
+      first.callTool(call).catch(() => {}); // it hears no more: by and by its own time is over
+      const { id } = await pending();
+      const core = s.daemon.children().core;
+      process.kill(core, 'SIGKILL');
+      await waitFor(async () => s.daemon.children().core !== core && (await s.show(id)).state === 'pending', { what: 'another core', ms: 20000 });
+      await s.approve(id);
+      await s.settled(id);
+      const result = await (await dial(vault)).callTool(call);
+      assert.ok(!result.isError && /after the restart/.test(result.content[0].text), JSON.stringify(result));
+    });
+
     test('an account that is not connected yet is told with the page to connect it at', async () => {
       await s.daemon.api('POST', '/users', { subject: `new-${kind}` });
       const vault = await s.daemon.api('POST', '/vaults', {
