@@ -308,6 +308,8 @@ static void on_frame(struct core *core, enum flow_peer peer, struct bytes bytes)
 		call_room(&core->flow, frame.id, false);
 	else if (peer == PEER_GATE && frame.type == IPC_TYPE_http_room)
 		call_room(&core->flow, frame.id, true);
+	else if (peer == PEER_GATE && frame.type == IPC_TYPE_http_closing)
+		mcp_closing(&core->flow, true);
 	else if (peer == PEER_KEEPER && frame.type == IPC_TYPE_keeper_keys)
 		on_keys(core, &frame);
 	else if (peer == PEER_KEEPER && frame.type == IPC_TYPE_keeper_state)
@@ -345,6 +347,8 @@ static void peer_gone(struct core *core, enum flow_peer peer)
 		core_stop(core, EXIT_FAILURE);
 		return;
 	}
+	if (peer == PEER_GATE)
+		mcp_closing(&core->flow, false);
 	if (!core->serving || batch_begin(core) != OK)
 		return;
 	if (peer == PEER_GATE)

@@ -187,6 +187,8 @@ static enum err take_drain(struct gate *gate)
 	gate->draining = true;
 	if (gate->httpd != NULL)
 		httpd_drain(gate->httpd);
+	if (gate->relay != NULL)
+		relay_closing(gate->relay);
 	loop_timer_set(gate->drain_timer, clock_boot() + DRAIN_S * USEC_PER_S);
 	return OK;
 }

@@ -304,6 +304,16 @@ void relay_gone(void *ctx, struct httpd_request *request)
 		log_debug("core was not told that a client has gone");
 }
 
+void relay_closing(struct relay *relay)
+{
+	const struct ipc_http_closing m = {};
+
+	dynbuf_reset(&relay->frame);
+	FRAME_PUT(&relay->frame, 0, http_closing, &m);
+	if (send_frame(relay) != OK)
+		log_debug("core was not told that gate is closing");
+}
+
 static void relay_room(void *ctx, struct httpd_request *request)
 {
 	struct relay *relay = ctx;

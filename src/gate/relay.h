@@ -34,5 +34,7 @@ must_check enum err relay_courier(struct relay *relay, int fd);
 void relay_request(void *ctx, struct httpd_request *request);
 void relay_gone(void *ctx, struct httpd_request *request);
 extern const struct httpd_stream_fns relay_streams;
+/* Tells core that no connection is taken any more. */
+void relay_closing(struct relay *relay);
 /* Sends what has gathered for core. */
 void relay_flush(struct relay *relay);

@@ -136,6 +136,9 @@ enum {
 
 #define IPC_HTTP_ROOM(U8, U16, U32, U64, ID, HASH, BYTES)
 
+/* Gate takes no new connections and ends: what only waits should not keep it. */
+#define IPC_HTTP_CLOSING(U8, U16, U32, U64, ID, HASH, BYTES)
+
 /* core and keeper */
 
 #define IPC_KEEPER_STATUS(U8, U16, U32, U64, ID, HASH, BYTES)
@@ -317,6 +320,7 @@ enum {
 	MESSAGE(0x16, http_full, IPC_HTTP_FULL, gate, core)                                        \
 	MESSAGE(0x17, http_room, IPC_HTTP_ROOM, gate, core)                                        \
 	MESSAGE(0x18, http_stream, IPC_HTTP_STREAM, core, gate)                                    \
+	MESSAGE(0x19, http_closing, IPC_HTTP_CLOSING, gate, core)                                  \
 	MESSAGE(0x20, keeper_status, IPC_KEEPER_STATUS, core, keeper)                              \
 	MESSAGE(0x21, keeper_state, IPC_KEEPER_STATE, keeper, core)                                \
 	MESSAGE(0x22, keeper_keys, IPC_KEEPER_KEYS, keeper, core)                                  \

@@ -260,3 +260,28 @@ describe('MCP endpoint', { concurrency: 4 }, () => {
     assert.equal(bad.body.result.isError, true, bad.text);
   });
 });
+
+test('a daemon that is stopped does not wait for who only listens, and a call that waits for a person goes on afterwards', async (t) => {
+  const s = await acmeStage(t);
+  const e = new Endpoint(s.vault);
+  await e.initialize();
+  const streams = [
+    e.modern('subscriptions/listen', { notifications: { toolsListChanged: true } }),
+    e.send(undefined, { method: 'GET', headers: { 'mcp-session-id': e.session, accept: 'text/event-stream' } }).then((answer) => answer.text()),
+  ];
+  const call = { name: 'acme_notes_send', arguments: { to: 'bo', text: 'across a restart' } };
+  const leg = e.modern('tools/call', call);
+  const one = await waitFor(async () => (await s.daemon.api('GET', '/approvals?state=pending')).items[0], { what: 'the approval' });
+  const began = Date.now();
+  await s.daemon.stop();
+  assert.ok(Date.now() - began < 5000, `${Date.now() - began} ms`);
+  await Promise.all(streams);
+  const { result } = (await leg).body;
+  assert.equal(result.resultType, 'input_required');
+  await s.daemon.start();
+  const again = e.modern('tools/call', { ...call, requestState: result.requestState });
+  await sleep(300);
+  await s.approve(one.id);
+  assert.equal((await again).body.result.isError, false);
+  assert.equal(s.upstream.writes().length, 1);
+});

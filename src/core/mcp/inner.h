@@ -9,7 +9,7 @@
 #include "core/mcp/mcp.h"
 
 enum {
-	SESSIONS_MAX = 8192,
+	SESSIONS_MAX = 16384,
 	SESSION_IDLE_S = 24 * 3600,
 	STREAMS_MAX = 16384,
 	STREAMS_OF_VAULT_MAX = 32,
@@ -61,6 +61,7 @@ struct mcp {
 	struct held *held;
 	size_t held_n;
 	uint64_t lists_changed; /* as of the last look */
+	bool closing;		/* gate takes no new connections */
 };
 
 /* One request on its way. */
@@ -98,9 +99,11 @@ void stream_listen(struct turn *turn); /* subscriptions/listen */
 void stream_get(struct turn *turn);    /* GET */
 void streams_tick(struct flow *flow);
 void streams_end(struct flow *flow, const char *session);
+void streams_close(struct flow *flow); /* all of them */
 
 /* tools.c */
 void tools_list(struct turn *turn);
 void tools_call(struct turn *turn);
 void tools_cancel(struct turn *turn); /* notifications/cancelled */
 void tools_tick(struct flow *flow);
+void tools_close(struct flow *flow); /* ends the leg of each held call; the question stays */

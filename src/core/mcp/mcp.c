@@ -339,6 +339,15 @@ void mcp_handle(struct flow *flow, struct call *call, struct bytes vault)
 	}
 }
 
+void mcp_closing(struct flow *flow, bool closing)
+{
+	flow->mcp->closing = closing;
+	if (!closing)
+		return;
+	streams_close(flow);
+	tools_close(flow);
+}
+
 void mcp_tick(struct flow *flow)
 {
 	streams_tick(flow);

@@ -25,5 +25,8 @@ void mcp_free(struct mcp **mcpp);
 
 /* POST, GET or DELETE at /mcp/@vault. */
 void mcp_handle(struct flow *flow, struct call *call, struct bytes vault);
+/* Gate is about to end (@closing), or has: streams and held calls are told to come again, and none
+ * is begun until there is another. */
+void mcp_closing(struct flow *flow, bool closing);
 /* Each second: progress, legs that end, lists that have changed. */
 void mcp_tick(struct flow *flow);

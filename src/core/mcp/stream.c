@@ -49,7 +49,7 @@ static enum err stream_new(struct turn *turn, struct stream **ret)
 {
 	struct mcp *mcp = turn->flow->mcp;
 
-	if (mcp->streams_n >= STREAMS_MAX ||
+	if (mcp->closing || mcp->streams_n >= STREAMS_MAX ||
 	    streams_of(mcp, turn->permit.vault.id) >= STREAMS_OF_VAULT_MAX)
 		return ERR_OVERLOADED;
 	TRY(call_keep(turn->call));
@@ -163,6 +163,12 @@ void streams_end(struct flow *flow, const char *session)
 		if (strcmp(stream->session, session) == 0)
 			stream_end(flow, stream);
 	}
+}
+
+void streams_close(struct flow *flow)
+{
+	while (flow->mcp->streams != NULL)
+		stream_end(flow, flow->mcp->streams);
 }
 
 /* Whose vault may not be used any more hears no more; whose policy is another is told. */

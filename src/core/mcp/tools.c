@@ -238,6 +238,8 @@ static void told_held(struct flow *flow, struct held *held, const struct toolcal
 	hang(flow->mcp, held);
 	answer_stream(flow, held->call);
 	progress(flow, held);
+	if (flow->mcp->closing)
+		held->came = 0; /* its leg ends with the next tick */
 }
 
 static const char *mend_code(enum err err)
@@ -471,6 +473,20 @@ void tools_cancel(struct turn *turn)
 	}
 }
 
+static void end_hold(struct flow *flow, struct held *held)
+{
+	if (held->era.modern)
+		end_leg(flow, held);
+	else
+		end_waiting(flow, held);
+}
+
+void tools_close(struct flow *flow)
+{
+	while (flow->mcp->held != NULL)
+		end_hold(flow, flow->mcp->held);
+}
+
 void tools_tick(struct flow *flow)
 {
 	struct held *next;
@@ -480,10 +496,8 @@ void tools_tick(struct flow *flow)
 		const usec_t since = (flow->boot - held->came) / USEC_PER_S;
 		const usec_t limit = held->era.modern || held->token == NULL ? LEG_S : FOLLOWED_S;
 
-		if (since >= limit && held->era.modern)
-			end_leg(flow, held);
-		else if (since >= limit)
-			end_waiting(flow, held);
+		if (since >= limit)
+			end_hold(flow, held);
 		else if (flow->boot >= held->next_at)
 			progress(flow, held);
 	}
