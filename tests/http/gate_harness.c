@@ -379,6 +379,8 @@ static void on_frame(void *ctx, struct bytes bytes)
 		more(h, frame.id);
 		return;
 	}
+	if (frame.type == IPC_TYPE_http_closing)
+		return;
 	must(ipc_http_request_decode(frame.payload, &m), "a request");
 	h->requests++;
 	dynbuf_reset(&h->text);
