@@ -186,6 +186,48 @@ struct registration_row {
 	uint64_t rev;
 };
 
+/* How a local user proves to be one: Argon2id of a password. */
+struct password_row {
+	struct id id, tenant, user;
+	struct id salt; /* 16 random bytes */
+	uint8_t hash[32];
+	uint32_t passes, memory_kib;
+	usec_t changed;
+	uint64_t rev;
+};
+
+enum grant_state {
+	GRANT_CODE = 1, /* its code was issued */
+	GRANT_ACTIVE = 2,
+	GRANT_REVOKED = 3,
+};
+
+/* What a user lets a client of ours do with one vault. */
+struct grant_row {
+	struct id id, tenant, agent, user, vault;
+	struct bytes scope;    /* separated by spaces */
+	struct bytes redirect; /* where the code was sent; empty: there was none */
+	bool redirect_sent;
+	uint8_t challenge[32]; /* SHA-256 of the verifier (RFC 7636, S256) */
+	uint8_t jkt[32];       /* thumbprint of the key that its tokens are bound to; zero: none */
+	enum grant_state state;
+	uint64_t generation;
+	usec_t code_until, created;
+	uint64_t rev;
+};
+
+enum grant_token_kind { GRANT_ACCESS = 1, GRANT_REFRESH = 2 };
+
+struct grant_token_row {
+	struct id id, tenant, grant;
+	enum grant_token_kind kind;
+	struct bytes scope;
+	bool spent; /* a refresh token, by the refresh that it was for */
+	uint64_t generation;
+	usec_t expires, created;
+	uint64_t rev;
+};
+
 /* An authorization request that was pushed (RFC 9126). */
 struct pushed_row {
 	struct id id, tenant, agent;
@@ -201,7 +243,13 @@ struct seen_row {
 	usec_t until;
 };
 
-enum own_token_kind { OWN_ADMIN = 1, OWN_VAULT = 2, OWN_CLIENT = 3, OWN_REGISTRATION = 4 };
+enum own_token_kind {
+	OWN_ADMIN = 1,
+	OWN_VAULT = 2,
+	OWN_CLIENT = 3,
+	OWN_REGISTRATION = 4,
+	OWN_SESSION = 5
+};
 
 /* A token of our own: only its keyed hash is stored. */
 struct own_token_row {

@@ -2,7 +2,7 @@
 _valetkey() {
 	local word=${COMP_WORDS[COMP_CWORD]} known=
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		known='help demo init serve service tenant user agent vault mcp connection approval audit key backup doctor completion version manual'
+		known='help demo init serve service tenant user agent vault mcp connection grant approval audit key backup doctor completion version manual'
 	else
 		case "$COMP_CWORD ${COMP_WORDS[1]} ${COMP_WORDS[2]}" in
 		*' demo '*) known='--help --json --data --tenant --listen --sandbox-listen' ;;
@@ -18,9 +18,10 @@ _valetkey() {
 		'2 tenant '*) known='create list' ;;
 		*' tenant create') known='--help --json --data --tenant' ;;
 		*' tenant list') known='--help --json --data --tenant' ;;
-		'2 user '*) known='add list totp' ;;
-		*' user add') known='--help --json --data --tenant --name --subject --email' ;;
+		'2 user '*) known='add list password totp' ;;
+		*' user add') known='--help --json --data --tenant --name --subject --email --password-file' ;;
 		*' user list') known='--help --json --data --tenant' ;;
+		*' user password') known='--help --json --data --tenant --password-file' ;;
 		*' user totp') known='--help --json --data --tenant' ;;
 		'2 agent '*) known='add list rotate-secret disable' ;;
 		*' agent add') known='--help --json --data --tenant --name --redirect-uri' ;;
@@ -54,6 +55,9 @@ _valetkey() {
 		*' connection pause') known='--help --json --data --tenant' ;;
 		*' connection resume') known='--help --json --data --tenant' ;;
 		*' connection remove') known='--help --json --data --tenant --yes' ;;
+		'2 grant '*) known='list revoke' ;;
+		*' grant list') known='--help --json --data --tenant' ;;
+		*' grant revoke') known='--help --json --data --tenant --yes' ;;
 		'2 approval '*) known='list show approve deny' ;;
 		*' approval list') known='--help --json --data --tenant --state' ;;
 		*' approval show') known='--help --json --data --tenant' ;;

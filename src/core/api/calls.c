@@ -7,6 +7,7 @@
 
 #include "codec/doc.h"
 #include "core/api/reply.h"
+#include "core/flow/bearer.h"
 
 /* call->mine */
 struct api_call {
@@ -114,16 +115,11 @@ static enum err prepare(struct call *call, bool stays, struct toolcall_wait **re
 
 static enum err who(struct flow *flow, struct call *call, struct permit *permit)
 {
-	struct bytes value = request_header(call, "authorization");
-	const struct bytes scheme = bytes_cut(&value, ' ');
-	const struct permit_proof proof = { .token = value, .address = call->address };
 	struct ipc_record record;
 
-	if (!bytes_caseis(scheme, "bearer"))
-		return ERR_UNAUTHORIZED;
-	const enum err err = permit_vault(flow, &proof, permit);
-	if (err == OK)
-		return OK;
+	const enum err err = bearer_permit(flow, call, GRANTS_SCOPE_MCP, permit);
+	if (err == OK || err == ERR_UNAUTHORIZED)
+		return err;
 	permit_record(flow, call, permit, EVENT_call, OUTCOME_DENIED, &record);
 	return permit_deny(flow, call, permit, &record, err);
 }

@@ -2,6 +2,7 @@
 #include "core/flow/objects.h"
 
 #include "core/api/reply.h"
+#include "core/flow/signin.h"
 #include "core/flow/totp.h"
 
 static json_t *tenant_json(const struct tenant_row *row)
@@ -85,6 +86,25 @@ enum err post_user(struct flow *flow, struct call *call, const struct api_in *in
 	TRY(user_create(flow, call, json_str(body, "subject"), json_str(body, "email"),
 			json_str(body, "name"), &row));
 	reply_json(flow, call, 201, user_json(&row));
+	return OK;
+}
+
+enum err post_password(struct flow *flow, struct call *call, const struct api_in *in)
+{
+	static const char *const names[] = { "user", "password" };
+	scoped(json_free) json_t *body = NULL;
+
+	(void)in;
+	TRY(read_object(flow, call, names, ARRAY_LEN(names), &body));
+	const struct bytes password = json_str(body, "password");
+	if (password.n < PASSWORD_MIN || password.n > PASSWORD_MAX) {
+		reply_problem(flow, call, ERR_MALFORMED, "A password has 10 to 1024 bytes.");
+		return OK;
+	}
+	TRY(signin_password(flow, call, json_str(body, "user"), password));
+	json_t *o = json_object();
+	set_bytes(o, "user", json_str(body, "user"));
+	reply_json(flow, call, 200, o);
 	return OK;
 }
 

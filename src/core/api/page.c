@@ -11,6 +11,8 @@ static const char style[] =
 	".3rem;border-radius:3px;overflow-x:auto}\npre{padding:.8rem}\nbutton{font:inherit;"
 	"padding:.6rem "
 	"1.2rem;border:0;border-radius:6px;background:#0b57d0;color:#fff;cursor:pointer}\n"
+	"input,select{font:inherit;padding:.4rem;max-width:100%;box-sizing:border-box}\n"
+	"button.no{background:#5f6368}\n"
 	"table{border-collapse:collapse}\ntd,th{text-align:left;padding:.2rem 1rem .2rem 0;"
 	"vertical-align:top}\n.high{color:#b3261e}\n.note{color:#555}\n@media(prefers-color-scheme:"
 	"dark)"
@@ -32,6 +34,22 @@ void page_begin(struct call *call, const char *title)
 	dynbuf_str(&call->body, "<h1>");
 	page_text(call, str(title));
 	dynbuf_str(&call->body, "</h1>\n");
+}
+
+struct bytes page_cookie(const struct call *call, const char *name)
+{
+	struct bytes rest = ipc_headers_find(call->request.headers, "cookie");
+
+	while (rest.n > 0) {
+		struct bytes pair = bytes_cut(&rest, ';');
+		while (pair.n > 0 && pair.p[0] == ' ') {
+			pair.p++;
+			pair.n--;
+		}
+		if (bytes_is(bytes_cut(&pair, '='), name))
+			return pair;
+	}
+	return (struct bytes){ NULL, 0 };
 }
 
 void page_raw(struct call *call, const char *html)

@@ -13,6 +13,8 @@
 void page_begin(struct call *call, const char *title);
 /* Escapes; U+0000 to U+001F, U+007F to U+009F, bidi and zero-width characters show as [U+XXXX]. */
 void page_text(struct call *call, struct bytes text);
+/* The value of one cookie; p = NULL: it did not come. */
+struct bytes page_cookie(const struct call *call, const char *name);
 /* Our own markup. */
 void page_raw(struct call *call, const char *html);
 /* Ends the document and answers. */

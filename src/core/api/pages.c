@@ -4,8 +4,10 @@
 #include "codec/uri.h"
 #include "core/api/page.h"
 #include "core/api/reply.h"
+#include "core/api/signin.h"
 #include "core/catalog/service.h"
 #include "core/flow/connections.h"
+#include "core/flow/signin.h"
 
 /*
  * The cookie that binds a link to the first browser that goes on with it. Lax:
@@ -19,19 +21,9 @@ static const char *cookie_name(const struct flow *flow)
 
 static struct bytes cookie_find(const struct flow *flow, const struct call *call)
 {
-	struct bytes rest = request_header(call, "cookie");
+	const struct bytes cookie = page_cookie(call, cookie_name(flow));
 
-	while (rest.n > 0) {
-		struct bytes pair = bytes_cut(&rest, ';');
-		while (pair.n > 0 && pair.p[0] == ' ') {
-			pair.p++;
-			pair.n--;
-		}
-		const struct bytes name = bytes_cut(&pair, '=');
-		if (bytes_is(name, cookie_name(flow)) && pair.n == BROWSER_TEXT_LEN)
-			return pair;
-	}
-	return (struct bytes){ NULL, 0 };
+	return cookie.n == BROWSER_TEXT_LEN ? cookie : (struct bytes){ NULL, 0 };
 }
 
 static void cookie_set(const struct flow *flow, struct call *call, const char *value)
@@ -136,15 +128,52 @@ enum err get_style(struct flow *flow, struct call *call, const struct api_in *in
 	return OK;
 }
 
+/* The link names a user: one who can sign in has to be the one who follows it. */
+static enum err is_someone_else(struct flow *flow, struct call *call,
+				const struct connect_view *view, bool *ret)
+{
+	const struct bytes cookie = signin_cookie(flow, call);
+	struct user_row user;
+
+	TRY(signin_needed(flow, view->user.tenant, view->user.id, ret));
+	if (!*ret || cookie.p == NULL)
+		return OK;
+	const enum err err = signin_find(flow, cookie, &user);
+	if (err == OK)
+		*ret = !id_eq(user.id, view->user.id);
+	return err == ERR_INVALID_TOKEN ? OK : err;
+}
+
+/* Asks to sign in; true: the page is answered. */
+static enum err ask_sign_in(struct flow *flow, struct call *call, struct bytes ticket,
+			    const struct connect_view *view, bool *ret)
+{
+	uint8_t room[256];
+	struct dynbuf go = { .p = room, .room = sizeof room, .max = sizeof room };
+
+	TRY(is_someone_else(flow, call, view, ret));
+	if (!*ret)
+		return OK;
+	dynbuf_str(&go, "connect/");
+	dynbuf_bytes(&go, ticket);
+	TRY(dynbuf_err(&go));
+	signin_page(flow, call, dynbuf_view(&go), NULL);
+	return OK;
+}
+
 enum err page_connect(struct flow *flow, struct call *call, const struct api_in *in)
 {
 	struct connect_view view;
+	bool asks;
 
 	const enum err err = connect_view(flow, in->vars[0], &view);
 	if (err != OK) {
 		tell(flow, call, err);
 		return OK;
 	}
+	TRY(ask_sign_in(flow, call, in->vars[0], &view, &asks));
+	if (asks)
+		return OK;
 	page_begin(call, "Connect an account");
 	page_raw(call, "<p>You are about to connect an account of <strong>");
 	page_text(call, view.service->name);
@@ -164,20 +193,6 @@ enum err page_connect(struct flow *flow, struct call *call, const struct api_in 
 	return OK;
 }
 
-/* A form of ours comes from our own origin (Fetch metadata; Origin where that is not sent). */
-static bool same_origin(const struct flow *flow, const struct call *call)
-{
-	const struct bytes site = request_header(call, "sec-fetch-site");
-	const struct bytes origin = request_header(call, "origin");
-	const struct bytes own = { (const uint8_t *)flow->settings.issuer,
-				   strlen(flow->settings.issuer) - 1 };
-
-	/* Our own Referrer-Policy makes browsers send "Origin: null" with this form. */
-	if (site.p != NULL)
-		return bytes_is(site, "same-origin");
-	return origin.p != NULL && bytes_eq(origin, own);
-}
-
 enum err page_connect_go(struct flow *flow, struct call *call, const struct api_in *in)
 {
 	scoped(dynbuf_done) struct dynbuf url;
@@ -185,7 +200,7 @@ enum err page_connect_go(struct flow *flow, struct call *call, const struct api_
 	struct bytes browser = cookie_find(flow, call);
 
 	dynbuf_init(&url, CONNECT_URL_MAX);
-	if (!same_origin(flow, call)) {
+	if (!signin_same_origin(flow, call)) {
 		page_message(flow, call, 403, "This form came from another site",
 			     "Nothing was done.", "Open the link itself in this browser.");
 		return OK;
@@ -195,7 +210,15 @@ enum err page_connect_go(struct flow *flow, struct call *call, const struct api_
 		browser = str(fresh);
 		cookie_set(flow, call, fresh);
 	}
-	const enum err err = connect_open(flow, call, in->vars[0], browser, &url);
+	struct connect_view view;
+	bool asks = false;
+	enum err err = connect_view(flow, in->vars[0], &view);
+	if (err == OK)
+		err = ask_sign_in(flow, call, in->vars[0], &view, &asks);
+	if (err == OK && asks)
+		return OK;
+	if (err == OK)
+		err = connect_open(flow, call, in->vars[0], browser, &url);
 	if (err < OK)
 		return err;
 	if (err != OK) {

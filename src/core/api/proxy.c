@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "core/api/reply.h"
+#include "core/flow/bearer.h"
 #include "core/flow/proxy.h"
 
 /* A refusal that an agent can act on: its status where that of errors.def is made for OAuth
@@ -54,6 +55,8 @@ static void refused(struct flow *flow, struct call *call, enum err err, const vo
 			status = refusals[i].status;
 			page = refusals[i].page;
 		}
+	if (status == 401 || err == ERR_TOKEN_SCOPE)
+		bearer_challenge(flow, call, err, str(""), GRANTS_SCOPE_PROXY);
 	json_t *problem = problem_make(err, status, NULL);
 	add_page(flow, mend, page, problem);
 	add_facts(mend, err, problem);

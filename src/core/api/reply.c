@@ -73,7 +73,8 @@ void problem_reply(struct flow *flow, struct call *call, unsigned status, uint64
 	char seconds[24];
 
 	dynbuf_reset(&call->body);
-	if (status == 401)
+	if (status == 401 &&
+	    ipc_headers_find(dynbuf_view(&call->headers), "www-authenticate").p == NULL)
 		call_header(call, "www-authenticate", str("Bearer realm=\"valetkey\""));
 	if (status == 503 || status == 429) {
 		(void)snprintf(seconds, sizeof seconds, "%llu",

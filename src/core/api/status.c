@@ -4,7 +4,6 @@
 #include "core/api/openapi.h"
 #include "core/api/page.h"
 #include "core/api/reply.h"
-#include "core/flow/clients.h"
 
 static const char *keeper_name(const struct flow *flow)
 {
@@ -141,42 +140,5 @@ enum err get_openapi(struct flow *flow, struct call *call, const struct api_in *
 	(void)in;
 	openapi_print(flow->settings.issuer, &call->body);
 	reply_text(flow, call, 200, "application/json", dynbuf_view(&call->body));
-	return OK;
-}
-
-static void set_url(json_t *o, const struct flow *flow, const char *name, const char *path)
-{
-	char url[sizeof flow->settings.issuer + 64];
-
-	snprintf(url, sizeof url, "%s%s", flow->settings.issuer, path);
-	json_object_set_new(o, name, json_string(url));
-}
-
-static json_t *algorithms(void)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; clients_algorithm(i) != NULL; i++)
-		json_array_append_new(list, json_string(clients_algorithm(i)));
-	return list;
-}
-
-/* RFC 8414 section 2. Only what works is named; section 3.2 leaves empty lists out. */
-enum err get_metadata(struct flow *flow, struct call *call, const struct api_in *in)
-{
-	json_t *o = json_object();
-
-	(void)in;
-	json_object_set_new(o, "issuer", json_string(flow->settings.issuer));
-	set_url(o, flow, "token_endpoint", "oauth/token");
-	json_object_set_new(o, "grant_types_supported",
-			    json_pack("[s]", "urn:ietf:params:oauth:grant-type:token-exchange"));
-	json_object_set_new(o, "token_endpoint_auth_methods_supported",
-			    json_pack("[s,s,s,s]", "client_secret_basic", "client_secret_post",
-				      "private_key_jwt", "none"));
-	json_object_set_new(o, "token_endpoint_auth_signing_alg_values_supported", algorithms());
-	if (flow->settings.registration_open)
-		set_url(o, flow, "registration_endpoint", "oauth/register");
-	reply_json(flow, call, 200, o);
 	return OK;
 }

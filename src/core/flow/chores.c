@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "core/flow/ask.h"
 #include "core/flow/connections.h"
+#include "core/flow/grants.h"
 #include "core/flow/intents.h"
 #include "core/flow/refresh.h"
 #include "core/flow/register.h"
@@ -74,6 +75,8 @@ void chores_tick(struct flow *flow)
 		err = store_spent_sweep(flow->store, flow->now);
 	if (err == OK)
 		err = store_seen_sweep(flow->store, flow->now);
+	if (err == OK && every(flow, COUNTERS_EVERY_S))
+		err = grants_sweep(flow);
 	if (err == OK && every(flow, COUNTERS_EVERY_S))
 		err = register_sweep(flow);
 	if (err == OK)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/flow/ask.h"
+#include "core/flow/grants.h"
 #include "core/flow/spend.h"
 #include "core/policy/policy.h"
 
@@ -47,8 +48,14 @@ static enum err check_policy(struct flow *flow, const struct call *call, struct 
 static enum err exchange_decide(struct flow *flow, const struct call *call, struct exchange *x)
 {
 	const struct exchange_request *request = &x->request;
-	const struct permit_proof proof = { request->subject_token, request->client_id,
-					    request->client_secret, call->address, request->agent };
+	const struct permit_proof proof = {
+		.token = request->subject_token,
+		.client_id = request->client_id,
+		.client_secret = request->client_secret,
+		.address = call->address,
+		.agent = request->agent,
+		.scope = GRANTS_SCOPE_EXCHANGE,
+	};
 
 	TRY(permit_vault(flow, &proof, &x->permit));
 	TRY(check_policy(flow, call, x, false));

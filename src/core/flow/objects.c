@@ -24,10 +24,9 @@ enum err token_issue(struct flow *flow, enum own_token_kind kind, struct id tena
 		     struct id object, usec_t expires, struct token_text *ret)
 {
 	static const enum token_kind kinds[] = {
-		[OWN_ADMIN] = TOKEN_ADMIN,
-		[OWN_VAULT] = TOKEN_VAULT,
-		[OWN_CLIENT] = TOKEN_CLIENT,
-		[OWN_REGISTRATION] = TOKEN_TICKET,
+		[OWN_ADMIN] = TOKEN_ADMIN,    [OWN_VAULT] = TOKEN_VAULT,
+		[OWN_CLIENT] = TOKEN_CLIENT,  [OWN_REGISTRATION] = TOKEN_TICKET,
+		[OWN_SESSION] = TOKEN_TICKET,
 	};
 	const struct own_token_row row = {
 		.id = id_new(),

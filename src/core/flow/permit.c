@@ -6,6 +6,7 @@
 
 #include "core/flow/clients.h"
 #include "core/flow/compiled.h"
+#include "core/flow/grants.h"
 #include "core/flow/objects.h"
 #include "core/flow/refresh.h"
 #include "crypto/crypto.h"
@@ -36,13 +37,13 @@ static enum err check_agent(struct flow *flow, struct permit *permit,
 
 		TRY(clients_secret(flow, &shown, proof->address, &agent,
 				   &permit->mend.retry_after_s));
-		return id_eq(agent.id, permit->vault.agent) ? OK : ERR_INVALID_TOKEN;
+		return id_eq(agent.id, permit->agent) ? OK : ERR_INVALID_TOKEN;
 	}
 	if (!id_none(proof->agent))
-		return id_eq(proof->agent, permit->vault.agent) ? OK : ERR_INVALID_TOKEN;
-	if (id_none(permit->vault.agent))
+		return id_eq(proof->agent, permit->agent) ? OK : ERR_INVALID_TOKEN;
+	if (id_none(permit->agent))
 		return OK;
-	TRY(store_agent_get(flow->store, permit->vault.tenant, permit->vault.agent, &agent));
+	TRY(store_agent_get(flow->store, permit->vault.tenant, permit->agent, &agent));
 	return agent.state == AGENT_ACTIVE ? OK : ERR_INVALID_TOKEN;
 }
 
@@ -68,14 +69,48 @@ static enum err take_vault(struct flow *flow, struct id tenant, struct id id, st
 		return ERR_NOT_FOUND;
 	TRY(err);
 	permit->vault = vault;
+	permit->agent = vault.agent;
 	permit->mend.vault = vault.id;
 	return OK;
 }
 
+/* An access token is for one vault, and for what the user has agreed to. */
+static enum err take_grant(struct flow *flow, const struct permit_proof *proof,
+			   struct permit *permit)
+{
+	struct grant_token_row token;
+	struct grant_row grant;
+
+	TRY(grants_live(flow, proof->token, &grant, &token));
+	if (token.kind != GRANT_ACCESS)
+		return ERR_INVALID_TOKEN;
+	TRY(take_vault(flow, grant.tenant, grant.vault, permit));
+	permit->agent = grant.agent;
+	if (grants_is_bound(&grant) != (proof->jkt != NULL) ||
+	    (proof->jkt != NULL && memcmp(proof->jkt, grant.jkt, sizeof grant.jkt) != 0))
+		return ERR_INVALID_TOKEN;
+	return proof->scope == NULL || grants_scope_has(token.scope, proof->scope)
+		       ? OK
+		       : ERR_TOKEN_SCOPE;
+}
+
+static enum err take_token(struct flow *flow, const struct permit_proof *proof,
+			   struct permit *permit)
+{
+	struct own_token_row token;
+	enum token_kind kind;
+
+	if (token_parse(proof->token, &kind) != OK)
+		return ERR_INVALID_TOKEN;
+	if (kind == TOKEN_AT)
+		return take_grant(flow, proof, permit);
+	TRY(token_check(flow, proof->token, OWN_VAULT, &token));
+	return take_vault(flow, token.tenant, token.object, permit);
+}
+
 enum err permit_vault(struct flow *flow, const struct permit_proof *proof, struct permit *permit)
 {
-	TRY(token_check(flow, proof->token, OWN_VAULT, &permit->token));
-	const enum err err = take_vault(flow, permit->token.tenant, permit->token.object, permit);
+	const enum err err = take_token(flow, proof, permit);
 	if (err == ERR_NOT_FOUND)
 		return ERR_INVALID_TOKEN;
 	TRY(err);
@@ -211,7 +246,7 @@ void permit_record(const struct flow *flow, const struct call *call, const struc
 		ret->tenant = permit->vault.tenant;
 	ret->user = permit->vault.user;
 	ret->vault = permit->vault.id;
-	ret->agent = permit->vault.agent;
+	ret->agent = permit->agent;
 	ret->connection = permit->mend.connection;
 	ret->policy = permit->vault.policy_version;
 	ret->service = str(permit->mend.service);

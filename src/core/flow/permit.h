@@ -17,7 +17,9 @@ struct policy;
 /* What a caller shows; @client_id p = NULL: the vault token alone. */
 struct permit_proof {
 	struct bytes token, client_id, client_secret;
-	struct id address; /* from where: keyed pseudonym */
+	struct id address;  /* from where: keyed pseudonym */
+	const char *scope;  /* what an access token must be for; NULL: anything */
+	const uint8_t *jkt; /* thumbprint of the key that signed for this request; NULL: none */
 	struct id agent; /* that has proved itself by a key already, instead of a secret; or none */
 };
 
@@ -30,15 +32,16 @@ struct permit_mend {
 };
 
 struct permit {
-	struct own_token_row token;
 	struct vault_row vault;
+	struct id agent; /* who acts: the client of the grant, or the vault's agent; or none */
 	const struct policy *policy; /* in force; see compiled.h for how long it may be used */
 	struct connection_row connection;
 	struct permit_mend mend;
 	bool refreshed; /* waited for a refresh once already */
 };
 
-/* The vault of a live token, its agent and its policy. ERR_INVALID_TOKEN, ERR_INVALID_CLIENT,
+/* The vault of a live token of either kind (a vault's own, or an access token of ours), its agent
+ * and its policy. ERR_INVALID_TOKEN, ERR_TOKEN_SCOPE, ERR_INVALID_CLIENT,
  * ERR_ACCESS_PAUSED, ERR_DENIED (the vault has expired), ERR_RATE_LIMITED (too many bad secrets for
  * one client from one address, or too many refusals of one vault: nothing is looked at for a
  * while). permit->vault.id is none unless the token was somebody's. */

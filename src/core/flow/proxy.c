@@ -6,6 +6,7 @@
 
 #include "core/catalog/service.h"
 #include "core/flow/ask.h"
+#include "core/flow/bearer.h"
 #include "core/flow/compiled.h"
 #include "core/flow/errand.h"
 #include "core/flow/recognise.h"
@@ -134,18 +135,9 @@ static void note_rest(struct flow *flow, const struct permit *permit,
 	err_ignore(map_put(&flow->resting, key_of(permit->mend.connection), as_value(until)));
 }
 
-static struct bytes bearer(const struct call *call)
-{
-	struct bytes value = ipc_headers_find(call->request.headers, "authorization");
-	const struct bytes scheme = bytes_cut(&value, ' ');
-
-	return bytes_caseis(scheme, "bearer") ? value : (struct bytes){ NULL, 0 };
-}
-
 static enum err decide(struct flow *flow, struct call *call, struct proxy *p,
 		       struct recognised *found)
 {
-	const struct permit_proof proof = { .token = bearer(call), .address = call->address };
 	struct permit *permit = &p->permit;
 	const struct service *service;
 	struct proxy_target target;
@@ -153,7 +145,8 @@ static enum err decide(struct flow *flow, struct call *call, struct proxy *p,
 	TRY(proxy_split(call->request.target, &target));
 	if (bytes_str(target.service, permit->mend.service, sizeof permit->mend.service) != OK)
 		return ERR_INVALID_TARGET;
-	TRY(permit_vault(flow, &proof, permit));
+	const enum err err = bearer_permit(flow, call, GRANTS_SCOPE_PROXY, permit);
+	TRY(err == ERR_UNAUTHORIZED ? ERR_INVALID_TOKEN : err);
 	TRY(recognise_service(flow, permit, target.service, &service));
 	TRY(permit_account(flow, permit, target.service, target.account));
 	TRY(recognise(service, call, permit, target.rest, found));

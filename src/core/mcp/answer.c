@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/mcp/inner.h"
 
+#include <stdio.h>
+
+#include "core/flow/bearer.h"
+
 #define SERVER_INFO "{\"name\":\"valetkey\",\"version\":\"" VALETKEY_VERSION "\"}"
 
 void answer_text(struct flow *flow, struct call *call, unsigned status, struct bytes json)
@@ -14,19 +18,36 @@ void answer_text(struct flow *flow, struct call *call, unsigned status, struct b
 	call_answer(flow, call, status);
 }
 
-/* Refused before any message was looked at. */
-void answer_status(struct flow *flow, struct call *call, enum err err)
+/* Where the metadata of this vault's endpoint stands (RFC 9728 5.1), as far as it names one. */
+static void challenge(const struct flow *flow, struct call *call, enum err err, struct bytes vault)
+{
+	char path[ID_TEXT_MAX + 8];
+	struct id id;
+	int n = 0;
+
+	if (id_parse("vault", vault, &id) == OK)
+		n = snprintf(path, sizeof path, "mcp/%.*s", (int)vault.n, (const char *)vault.p);
+	bearer_challenge(flow, call, err, (struct bytes){ (const uint8_t *)path, (size_t)n },
+			 GRANTS_SCOPE_MCP);
+}
+
+void answer_stranger(struct flow *flow, struct call *call, enum err err, struct bytes vault)
 {
 	const struct err_row *row = err_row(err < OK ? ERR_SERVER : err);
 
 	call_reset(call);
-	if (row->status == 401)
-		call_header(call, "www-authenticate", str("Bearer realm=\"valetkey\""));
+	if (row->status == 401 || err == ERR_TOKEN_SCOPE)
+		challenge(flow, call, err, vault);
 	if (row->status == 429 || row->status == 503)
 		call_header(call, "retry-after", str("5"));
 	rpc_error((struct bytes){ NULL, 0 }, RPC_SERVER_ERROR, row->says, (struct bytes){ NULL, 0 },
 		  &call->body);
 	answer_text(flow, call, (unsigned)row->status, dynbuf_view(&call->body));
+}
+
+void answer_status(struct flow *flow, struct call *call, enum err err)
+{
+	answer_stranger(flow, call, err, (struct bytes){ NULL, 0 });
 }
 
 void answer_error(struct turn *turn, unsigned status, enum rpc_code code, const char *message,

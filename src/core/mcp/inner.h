@@ -76,6 +76,8 @@ struct turn {
 
 /* answer.c */
 void answer_status(struct flow *flow, struct call *call, enum err err);
+/* The same to who has shown no token that fits: a 401 says where to get one for @vault. */
+void answer_stranger(struct flow *flow, struct call *call, enum err err, struct bytes vault);
 void answer_error(struct turn *turn, unsigned status, enum rpc_code code, const char *message,
 		  struct bytes data);
 /* A result with these members (without braces; may be empty). @cached: a list or a description. */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "core/flow/bearer.h"
 #include "core/mcp/inner.h"
 
 static const struct bytes nothing = { NULL, 0 };
@@ -299,15 +300,12 @@ static void end_session(struct turn *turn)
 /* 1: who holds no token of this vault learns nothing about it. */
 static enum err who(struct turn *turn, struct bytes vault)
 {
-	struct bytes value = header(turn->call, "authorization");
-	const struct bytes scheme = bytes_cut(&value, ' ');
-	const struct permit_proof proof = { .token = value, .address = turn->call->address };
 	struct ipc_record record;
 	struct id id;
 
-	if (!bytes_caseis(scheme, "bearer"))
-		return ERR_UNAUTHORIZED;
-	enum err err = permit_vault(turn->flow, &proof, &turn->permit);
+	enum err err = bearer_permit(turn->flow, turn->call, GRANTS_SCOPE_MCP, &turn->permit);
+	if (err == ERR_UNAUTHORIZED)
+		return err;
 	if (id_parse("vault", vault, &id) != OK || !id_eq(id, turn->permit.vault.id))
 		err = err == OK || !id_none(turn->permit.vault.id) ? ERR_UNAUTHORIZED : err;
 	if (err == OK)
@@ -328,7 +326,7 @@ void mcp_handle(struct flow *flow, struct call *call, struct bytes vault)
 	}
 	const enum err err = who(&turn, vault);
 	if (err != OK)
-		answer_status(flow, call, err);
+		answer_stranger(flow, call, err, vault);
 	else if (call->request.method == HTTP_POST)
 		post(&turn);
 	else if (find_session(&turn)) {

@@ -225,6 +225,38 @@ must_check enum err store_token_find(struct store *store, struct bytes text, use
 must_check enum err store_token_revoke(struct store *store, struct id tenant,
 				       enum own_token_kind kind, struct id object);
 
+/* This one alone; OK also where there is none. */
+must_check enum err store_token_end(struct store *store, struct bytes text);
+
+/* Passwords. ERR_CONFLICT (put: there is one; update: rev), ERR_NOT_FOUND */
+must_check enum err store_password_put(struct store *store, const struct password_row *row);
+must_check enum err store_password_update(struct store *store, struct password_row *row);
+must_check enum err store_password_get(struct store *store, struct id tenant, struct id user,
+				       struct password_row *ret);
+
+/* Grants. @code is a text, empty for none; its keyed hash is stored, and the generation at hand.
+ * find and get answer one of any state. ERR_NOT_FOUND. update: where rev fits. ERR_CONFLICT */
+must_check enum err store_grant_put(struct store *store, const struct grant_row *row,
+				    struct bytes code);
+must_check enum err store_grant_find(struct store *store, struct bytes code, struct grant_row *ret);
+must_check enum err store_grant_get(struct store *store, struct id tenant, struct id id,
+				    struct grant_row *ret);
+must_check enum err store_grant_update(struct store *store, struct grant_row *row);
+/* Those that are active. */
+typedef enum err (*store_grant_fn)(void *ctx, const struct grant_row *row);
+must_check enum err store_grant_list(struct store *store, struct id tenant, struct page page,
+				     store_grant_fn fn, void *ctx);
+/* Their tokens, of either kind; find answers also what is spent or has expired. */
+must_check enum err store_grant_token_put(struct store *store, const struct grant_token_row *row,
+					  struct bytes text);
+must_check enum err store_grant_token_find(struct store *store, struct bytes text,
+					   struct grant_token_row *ret);
+/* Once. ERR_USED */
+must_check enum err store_grant_token_spend(struct store *store, struct bytes text);
+must_check enum err store_grant_tokens_end(struct store *store, struct id tenant, struct id grant);
+/* Deletes what has expired by @now, and grants of before @made that have no token any more. */
+must_check enum err store_grant_sweep(struct store *store, usec_t now, usec_t made);
+
 /* Connect flows. @ticket, @browser and @state are texts; their keyed hashes are stored, and the
  * generation at hand. A NEW one comes in with put; row->expires is never 0. */
 must_check enum err store_consent_put(struct store *store, const struct consent_row *row,

@@ -61,7 +61,7 @@ extern const struct table table_tenant, table_user, table_agent, table_client, t
 	table_service_hash, table_vault, table_policy, table_policy_hash, table_draft,
 	table_counter, table_binding, table_connection, table_token, table_consent, table_given,
 	table_approval, table_approval_text, table_totp, table_registration, table_pushed,
-	table_seen, table_outbox, table_meta;
+	table_seen, table_password, table_grant, table_grant_token, table_outbox, table_meta;
 
 enum statement {
 #define STATEMENT(name, sql) STATEMENT_##name,

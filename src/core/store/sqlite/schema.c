@@ -199,6 +199,37 @@ static const char *const migrations[] = {
 	") STRICT, WITHOUT ROWID;"
 	"CREATE INDEX seen_until ON seen(until);"
 	"PRAGMA user_version = 6;",
+
+	"CREATE TABLE passwords("
+	" id BLOB NOT NULL, tenant BLOB NOT NULL, rev INTEGER NOT NULL, user BLOB NOT NULL,"
+	" salt BLOB NOT NULL, hash BLOB NOT NULL, passes INTEGER NOT NULL, memory_kib INTEGER NOT "
+	"NULL,"
+	" changed INTEGER NOT NULL, mac BLOB NOT NULL,"
+	" PRIMARY KEY(tenant, id), UNIQUE(tenant, user),"
+	" FOREIGN KEY(tenant, user) REFERENCES users(tenant, id)"
+	") STRICT;"
+	"CREATE TABLE grants("
+	" id BLOB NOT NULL, tenant BLOB NOT NULL, rev INTEGER NOT NULL, agent BLOB NOT NULL,"
+	" user BLOB NOT NULL, vault BLOB NOT NULL, scope TEXT NOT NULL, redirect TEXT NOT NULL,"
+	" redirect_sent INTEGER NOT NULL, challenge BLOB NOT NULL, jkt BLOB NOT NULL,"
+	" state INTEGER NOT NULL, generation INTEGER NOT NULL, code_until INTEGER NOT NULL,"
+	" created INTEGER NOT NULL, code BLOB UNIQUE, mac BLOB NOT NULL,"
+	" PRIMARY KEY(tenant, id),"
+	" FOREIGN KEY(tenant, user) REFERENCES users(tenant, id),"
+	" FOREIGN KEY(tenant, vault) REFERENCES vaults(tenant, id)"
+	") STRICT;"
+	"CREATE INDEX grants_created ON grants(created);"
+	"CREATE TABLE grant_tokens("
+	" id BLOB NOT NULL, tenant BLOB NOT NULL, rev INTEGER NOT NULL, grant BLOB NOT NULL,"
+	" kind INTEGER NOT NULL, scope TEXT NOT NULL, spent INTEGER NOT NULL,"
+	" generation INTEGER NOT NULL, expires INTEGER NOT NULL, created INTEGER NOT NULL,"
+	" hash BLOB NOT NULL UNIQUE, mac BLOB NOT NULL,"
+	" PRIMARY KEY(tenant, id)"
+	") STRICT;"
+	"CREATE INDEX grant_tokens_grant ON grant_tokens(tenant, grant);"
+	"CREATE INDEX grant_tokens_expires ON grant_tokens(expires);"
+	"CREATE INDEX tokens_sessions ON tokens(expires) WHERE kind = 5;"
+	"PRAGMA user_version = 7;",
 };
 
 static const char *const statements[] = {

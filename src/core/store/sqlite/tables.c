@@ -119,6 +119,21 @@ COLUMNS(registration)
 TABLE(registration, "registrations", AT(id), AT(tenant), AT(rev))
 #undef ROW
 
+#define ROW password_row
+COLUMNS(password)
+TABLE(password, "passwords", AT(id), AT(tenant), AT(rev))
+#undef ROW
+
+#define ROW grant_row
+COLUMNS(grant)
+TABLE(grant, "grants", AT(id), AT(tenant), AT(rev))
+#undef ROW
+
+#define ROW grant_token_row
+COLUMNS(grant_token)
+TABLE(grant_token, "grant_tokens", AT(id), AT(tenant), AT(rev))
+#undef ROW
+
 #define ROW pushed_row
 COLUMNS(pushed)
 TABLE(pushed, "pushed", AT(id), AT(tenant), AT(rev))
