@@ -136,6 +136,8 @@ READERS = {
     'read_protocol': {'const': 'oauth2'},
     'read_revoke_url': URL,
     'read_pkce': {'enum': ['S256', 'none']},
+    'read_iss': {'enum': ['required', 'optional']},
+    'read_mcp': lambda t: t.map('read_mcp'),
     'read_expiry': either({'enum': ['reply', 'never']}, lambda t: t.map('read_expiry')),
     'read_separator': {'enum': [' ', ',', ';']},
     'read_separators': {'type': 'string', 'pattern': '^[ ,;]{1,3}$'},
@@ -143,7 +145,7 @@ READERS = {
     'read_reply': lambda t: t.map('read_reply'), 'read_errors': lambda t: t.map('read_errors'),
     'read_refresh': refresh,
     'read_scopes': map_of('read_scopes', maxProperties=64),
-    'section_revoke': lambda t: t.map('section_revoke'), 'section_account': lambda t: t.map('section_account'),
+    'section_revoke': lambda t: t.map('section_revoke'), 'section_account': either({'const': 'none'}, lambda t: t.map('section_account')),
     'section_probe': lambda t: t.map('section_probe'), 'section_discover': lambda t: t.map('section_discover'),
     'section_variables': lambda t: {
         'type': 'object', 'maxProperties': 8, 'propertyNames': {'pattern': '^[a-z][a-z_]{0,63}$'},

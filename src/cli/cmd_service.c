@@ -21,6 +21,9 @@ static const struct show_column fields[] = {
 	{ "client id", "client.id", SHOW_TEXT },
 	{ "client secret", "client.secret", SHOW_YES },
 	{ "callback url", "callback_url", SHOW_TEXT },
+	{ "mcp server", "mcp_url", SHOW_TEXT },
+	{ "issuer", "issuer", SHOW_TEXT },
+	{ "registration", "registration", SHOW_TEXT },
 	{ "authorize url", "oauth.authorize_url", SHOW_TEXT },
 	{ "token url", "oauth.token_url", SHOW_TEXT },
 	{ "scopes", "scopes", SHOW_TEXT },
@@ -156,12 +159,11 @@ enum cli_exit cmd_service_add(struct cli *cli)
 }
 
 /* The secret goes as the raw body of a route of its own, which the daemon seals unread. */
-static enum cli_exit put_secret(struct cli *cli, const struct secret *secret)
+static enum cli_exit put_secret(struct cli *cli, const char *service, const struct secret *secret)
 {
 	scoped(client_done) struct client_answer answer = { 0 };
 	struct cmd_path path;
-	const enum cli_exit done =
-		cmd_path(cli, "/services/", cli->line->operand, "/client-secret", &path);
+	const enum cli_exit done = cmd_path(cli, "/services/", service, "/client-secret", &path);
 
 	if (done != CLI_DONE)
 		return done;
@@ -195,7 +197,7 @@ enum cli_exit cmd_service_client(struct cli *cli)
 	}
 	done = cmd_ask(cli, "PUT", path.s, body, &answer);
 	if (done == CLI_DONE && secret != NULL)
-		done = put_secret(cli, secret);
+		done = put_secret(cli, cli->line->operand, secret);
 	if (done != CLI_DONE)
 		return done;
 	if (cli->json) {
@@ -208,5 +210,57 @@ enum cli_exit cmd_service_client(struct cli *cli)
 		 "The client of %s is set%s.\nNext: valetkey connection start --user SUBJECT "
 		 "--service %s",
 		 cli->line->operand, secret != NULL ? ", with its secret" : "", cli->line->operand);
+	return CLI_DONE;
+}
+
+/* What is left to do, by how the client came about. */
+static void say_added(struct cli *cli, const char *service, const char *registration)
+{
+	if (strcmp(registration, "missing") == 0)
+		cmd_hint(cli,
+			 "\nIts authorization server registers nobody by itself. Register the "
+			 "callback url there, then: valetkey service client %s --client-id ID "
+			 "--client-secret-file FILE",
+			 service);
+	else
+		cmd_hint(cli, "\nNext: valetkey connection start --user SUBJECT --service %s",
+			 service);
+}
+
+enum cli_exit cmd_service_add_mcp(struct cli *cli)
+{
+	scoped(client_done) struct client_answer answer = { 0 };
+	scoped(secret_free) struct secret *secret = NULL;
+	const char *file = cmd_option(cli, OPTION_CLIENT_SECRET_FILE);
+	const bool public = cmd_has(cli, OPTION_CLIENT_ID) && file == NULL;
+	const struct cmd_member members[] = {
+		{ "url", cli->line->operand },
+		{ "id", cmd_option(cli, OPTION_ID) },
+		{ "name", cmd_option(cli, OPTION_NAME) },
+		{ "client_id", cmd_option(cli, OPTION_CLIENT_ID) },
+		{ "client_auth", public ? "none" : NULL },
+	};
+
+	if (file != NULL && cmd_option(cli, OPTION_CLIENT_ID) == NULL)
+		return cmd_usage(cli, "--client-secret-file goes with --client-id.");
+	if (file != NULL && input_secret(file, &secret) != OK)
+		return cmd_usage(cli, "There is no secret to read in '%s'.", file);
+	json_t *body = cmd_object(members, ARRAY_LEN(members));
+	enum cli_exit done = cmd_ask(cli, "POST", "/services/mcp", body, &answer);
+	if (done != CLI_DONE)
+		return done;
+	const char *service = json_string_value(json_object_get(answer.json, "id"));
+	const char *how = json_string_value(json_object_get(answer.json, "registration"));
+	if (service == NULL || how == NULL)
+		return cmd_refuse(cli, "The daemon's answer is not one of 'service add-mcp'.");
+	if (secret != NULL)
+		done = put_secret(cli, service, secret);
+	if (done != CLI_DONE)
+		return done;
+	if (cli->json)
+		show_json(&cli->show, answer.json);
+	else
+		show_fields(&cli->show, answer.json, fields, ARRAY_LEN(fields));
+	say_added(cli, service, how);
 	return CLI_DONE;
 }

@@ -52,6 +52,10 @@ void set_bytes(json_t *object, const char *name, struct bytes text);	       /* e
 void set_int(json_t *object, const char *name, uint64_t value);
 
 struct bytes request_header(const struct call *call, const char *name);
+/* A service as it is shown. ERR_NOT_FOUND */
+must_check enum err services_json(struct flow *flow, const struct call *call, struct bytes id,
+				  json_t **ret);
+
 /* A JSON answer under way as a list: {"items":[…],"next":…}. */
 struct listing {
 	json_t *items;

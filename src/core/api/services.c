@@ -32,6 +32,10 @@ static enum err service_json(struct flow *flow, const struct call *call,
 	json_object_set_new(o, "id", json_string(service->id));
 	set_bytes(o, "name", service->name);
 	json_object_set_new(o, "source", json_string(source));
+	if (service->mcp.url.n > 0) {
+		set_bytes(o, "mcp_url", service->mcp.url);
+		set_bytes(o, "issuer", service->oauth.issuer);
+	}
 	set_int(o, "tools", service->tools_n);
 	json_object_set_new(o, "refresh", json_string(service_class_name(service->oauth.class)));
 	snprintf(url, sizeof url, "%slogin/callback", flow->settings.issuer);
@@ -158,8 +162,7 @@ static json_t *unverified_json(const struct service *service)
 	return list;
 }
 
-static enum err reply_service(struct flow *flow, struct call *call, struct bytes id,
-			      unsigned status)
+enum err services_json(struct flow *flow, const struct call *call, struct bytes id, json_t **ret)
 {
 	const struct service *service;
 	struct service_row own;
@@ -176,6 +179,16 @@ static enum err reply_service(struct flow *flow, struct call *call, struct bytes
 	for (size_t i = 0; i < service->api.hosts_n; i++)
 		json_array_append_new(hosts, json_of(service->api.hosts[i]));
 	json_object_set_new(o, "hosts", hosts);
+	*ret = o;
+	return OK;
+}
+
+static enum err reply_service(struct flow *flow, struct call *call, struct bytes id,
+			      unsigned status)
+{
+	json_t *o;
+
+	TRY(services_json(flow, call, id, &o));
 	reply_json(flow, call, status, o);
 	return OK;
 }

@@ -77,7 +77,10 @@ enum err section_account(const struct reader *r, const struct yaml_node *node,
 		{ "name", read_account_name, 0, false, NULL },
 	};
 	struct service_account *account = to;
+	struct bytes text;
 
+	if (yaml_str(node, &text) && bytes_is(text, "none"))
+		return OK;
 	TRY(reader_map(r, node, keys, ARRAY_LEN(keys), account));
 	return default_lookup(r, node, &account->lookup);
 }

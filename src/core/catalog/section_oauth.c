@@ -35,6 +35,17 @@ static enum err read_pkce(const struct reader *r, const struct yaml_node *node,
 	return OK;
 }
 
+static enum err read_iss(const struct reader *r, const struct yaml_node *node,
+			 const struct reader_key *key, void *to)
+{
+	struct bytes text;
+
+	if (!yaml_str(node, &text) || (!bytes_is(text, "required") && !bytes_is(text, "optional")))
+		return READER_REFUSE(r, node, "'iss' must be one of: required, optional");
+	*(bool *)to = bytes_is(text, "optional");
+	return OK;
+}
+
 static enum err read_expiry(const struct reader *r, const struct yaml_node *node,
 			    const struct reader_key *key, void *to)
 {
@@ -115,6 +126,7 @@ static enum err read_scope(const struct reader *r, const struct yaml_node *node,
 		{ "separator", read_separator, OAUTH(scope_separator), false, NULL },
 		{ "reply_separators", read_separators, OAUTH(reply_separators), false, NULL },
 		{ "always", reader_list, OAUTH(scope_always), false, NULL },
+		{ "default", reader_list, OAUTH(scope_default), false, NULL },
 	};
 	struct service_oauth *oauth = to;
 	struct bytes text;
@@ -228,6 +240,7 @@ static const struct reader_key oauth_keys[] = {
 	{ "revoke_url", read_revoke_url, OAUTH(revoke), false, NULL },
 	{ "revoke", section_revoke, OAUTH(revoke), false, NULL },
 	{ "issuer", reader_url, OAUTH(issuer), false, NULL },
+	{ "iss", read_iss, OAUTH(iss_optional), false, NULL },
 	{ "client_auth", reader_enum, OAUTH(auth), true, &auths },
 	{ "body", reader_enum, OAUTH(body), false, &bodies },
 	{ "pkce", read_pkce, OAUTH(pkce), true, NULL },
@@ -300,6 +313,14 @@ static void default_oauth(struct service_oauth *oauth)
 		oauth->probe.dead = 401;
 }
 
+static bool has_scope(const struct service_oauth *oauth, struct bytes name)
+{
+	for (size_t i = 0; i < oauth->scopes_n; i++)
+		if (bytes_eq(oauth->scopes[i].name, name))
+			return true;
+	return false;
+}
+
 static enum err check_oauth(const struct reader *r, const struct yaml_node *node,
 			    const struct service_oauth *oauth)
 {
@@ -309,6 +330,12 @@ static enum err check_oauth(const struct reader *r, const struct yaml_node *node
 	if (!oauth->has_scopes && oauth->scopes_n > 0)
 		return READER_REFUSE(r, yaml_find(node, "scopes"),
 				     "'scope: none' and 'scopes' contradict each other");
+	if (oauth->iss_optional && oauth->issuer.n == 0)
+		return READER_REFUSE(r, node, "'iss' goes with 'issuer'");
+	for (size_t i = 0; i < oauth->scope_default.n; i++)
+		if (!has_scope(oauth, oauth->scope_default.at[i]))
+			return READER_REFUSE(r, yaml_find(node, "scope"),
+					     "'default' names a scope that 'scopes' does not have");
 	if (oauth->auth == SERVICE_AUTH_NONE && !oauth->pkce)
 		return READER_REFUSE(r, node, "a client without a secret needs 'pkce: S256'");
 	if (oauth->revoke.place == SERVICE_IN_JSON && oauth->revoke.method == SERVICE_GET)

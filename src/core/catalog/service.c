@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "codec/schema.h"
+#include "codec/uri.h"
 #include "core/catalog/address.h"
 #include "core/catalog/section.h"
 
@@ -30,12 +31,23 @@ static enum err read_nothing(const struct reader *r, const struct yaml_node *nod
 	return OK;
 }
 
+static enum err read_mcp(const struct reader *r, const struct yaml_node *node,
+			 const struct reader_key *key, void *to)
+{
+	static const struct reader_key keys[] = {
+		{ "url", reader_url, offsetof(struct service_mcp, url), true, NULL },
+	};
+
+	return reader_map(r, node, keys, ARRAY_LEN(keys), to);
+}
+
 static const struct reader_key service_keys[] = {
 	{ "id", read_id, offsetof(struct service, id), true, NULL },
 	{ "name", reader_text, offsetof(struct service, name), true, NULL },
 	{ "says", reader_text, offsetof(struct service, says), false, NULL },
 	{ "oauth", section_oauth, offsetof(struct service, oauth), true, NULL },
 	{ "api", section_api, offsetof(struct service, api), true, NULL },
+	{ "mcp", read_mcp, offsetof(struct service, mcp), false, NULL },
 	{ "resources", section_resources, 0, false, NULL },
 	{ "tools", read_nothing, 0, false, NULL },
 };
@@ -181,6 +193,22 @@ static enum err check_sources(const struct reader *r, const struct service *serv
 	return OK;
 }
 
+/* Its token goes there, so it must be where tokens of the service may go. */
+static enum err check_mcp(const struct reader *r, const struct service *service)
+{
+	struct uri at, host;
+
+	if (service->mcp.url.n == 0)
+		return OK;
+	if (uri_parse(service->mcp.url, &at) != OK)
+		return ERR_MALFORMED;
+	for (size_t i = 0; i < service->api.hosts_n; i++)
+		if (uri_parse(service->api.hosts[i], &host) == OK && uri_same_origin(&at, &host))
+			return OK;
+	return READER_REFUSE(r, yaml_find(yaml_root(r->yaml), "mcp"),
+			     "'url' must be at one of the hosts of 'api'");
+}
+
 static enum err read_service(const struct reader *r, struct service *service)
 {
 	const struct yaml_node *root = yaml_root(r->yaml);
@@ -192,6 +220,7 @@ static enum err read_service(const struct reader *r, struct service *service)
 	TRY(reader_map(r, root, service_keys, ARRAY_LEN(service_keys), service));
 	TRY(check_sources(r, service));
 	TRY(check_templates(r, service));
+	TRY(check_mcp(r, service));
 	return tools == NULL ? OK : section_tools(r, tools, service);
 }
 

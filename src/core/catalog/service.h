@@ -130,6 +130,7 @@ struct service_lookup {
 	struct service_pairs headers;
 };
 
+/* lookup.url.n = 0: nobody can be asked whose account it is. */
 struct service_account {
 	struct service_lookup lookup;
 	size_t id_n, name_n;
@@ -163,6 +164,7 @@ struct service_oauth {
 	struct bytes authorize_url, token_url,
 		refresh_url; /* refresh_url: token_url if not given */
 	struct bytes issuer; /* RFC 9207; n = 0: not announced */
+	bool iss_optional;   /* an answer without iss is taken too */
 	struct service_revoke revoke;
 	enum service_auth auth;
 	enum service_body body;
@@ -172,9 +174,10 @@ struct service_oauth {
 	struct service_pairs headers;	     /* of token requests */
 	bool has_scopes;
 	struct bytes scope_parameter;
-	char scope_separator;		   /* in the authorize request */
-	struct bytes reply_separators;	   /* any of these characters, in the reply */
-	struct service_words scope_always; /* asked for in addition, whatever is asked for */
+	char scope_separator;		    /* in the authorize request */
+	struct bytes reply_separators;	    /* any of these characters, in the reply */
+	struct service_words scope_always;  /* asked for in addition, whatever is asked for */
+	struct service_words scope_default; /* asked for where nobody says what */
 	struct service_reply reply, refresh_reply;
 	struct service_errors errors;
 	enum service_expiry expiry;
@@ -205,6 +208,11 @@ struct service_api {
 	size_t graphql_n;
 	struct bytes graphql[SERVICE_GRAPHQL_MAX]; /* paths of GraphQL endpoints, as in a tool */
 	struct service_pairs headers;
+};
+
+/* A remote MCP server that the service is; url.n = 0: it is none. */
+struct service_mcp {
+	struct bytes url;
 };
 
 /* The form of a request's body. */
@@ -256,6 +264,7 @@ struct service {
 	struct bytes name, says;     /* says may be empty */
 	struct service_oauth oauth;
 	struct service_api api;
+	struct service_mcp mcp;
 	size_t resources_n;
 	struct service_resource resources[SERVICE_RESOURCES_MAX];
 	size_t tools_n;
@@ -287,9 +296,9 @@ void service_hosts(const struct service *service, service_value_fn find, const v
 		   struct dynbuf *out);
 /* Whether the token endpoint wants a client secret. */
 bool service_wants_secret(const struct service *service);
-/* RFC 9207 2.4: @iss (p = NULL: none was sent) is the one the file announces, byte for byte; where
- * it announces none, one that is sent must be of the origin of @authorize_url, where the browser
- * was sent. */
+/* RFC 9207 2.4: @iss (p = NULL: none was sent) is the one the file announces, byte for byte; none
+ * is taken only where the file says so. Where it announces none, one that is sent must be of the
+ * origin of @authorize_url, where the browser was sent. */
 bool service_iss_ok(const struct service *service, struct bytes authorize_url, struct bytes iss);
 /* Whether @value may be used for @variable. */
 bool service_variable_ok(const struct service_variable *variable, struct bytes value);

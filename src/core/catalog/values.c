@@ -122,7 +122,8 @@ bool service_iss_ok(const struct service *service, struct bytes authorize_url, s
 	struct uri sent, own;
 
 	if (service->oauth.issuer.n > 0)
-		return bytes_eq(service->oauth.issuer, iss);
+		return iss.p == NULL ? service->oauth.iss_optional
+				     : bytes_eq(service->oauth.issuer, iss);
 	if (iss.p == NULL)
 		return true;
 	return uri_parse(iss, &sent) == OK && uri_parse(authorize_url, &own) == OK &&

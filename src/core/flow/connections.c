@@ -77,6 +77,8 @@ enum err connect_start(struct flow *flow, struct call *call, const struct connec
 	}
 	scoped(json_free) json_t *given = NULL;
 	TRY(given_check(call, service, SERVICE_FROM_START, new->variables, &given));
+	TRY(given_client(flow, service, &client));
+	TRY(given_issuer_set(service, given));
 	TRY(given_save(flow, call->tenant, row.id, given));
 	rng_fill(random, sizeof random);
 	token_print(TOKEN_TICKET, random, ret_ticket->s);
@@ -119,20 +121,6 @@ void connect_browser(char to[static BROWSER_TEXT_LEN + 1])
 	random_text(to, STATE_LEN);
 }
 
-/* What is known before the browser goes to the provider. */
-static enum err variables_before(struct flow *flow, const struct consent_row *consent,
-				 const struct client_row *client, json_t **ret)
-{
-	scoped(json_free) json_t *variables = NULL, *given = NULL;
-
-	TRY(given_load(flow, consent->tenant, client->id, &variables));
-	TRY(given_load(flow, consent->tenant, consent->id, &given));
-	if (json_object_update(variables, given) != 0)
-		return FAULT_NOMEM;
-	*ret = take(variables);
-	return OK;
-}
-
 enum err connect_open(struct flow *flow, struct call *call, struct bytes ticket,
 		      struct bytes browser, struct dynbuf *ret_url)
 {
@@ -160,7 +148,10 @@ enum err connect_open(struct flow *flow, struct call *call, struct bytes ticket,
 		.scopes = &scopes,
 	};
 	scoped(json_free) json_t *variables = NULL;
-	TRY(variables_before(flow, &view.consent, &client, &variables));
+	TRY(given_client(flow, view.service, &client));
+	TRY(given_before(flow, &view.consent, &client, &variables));
+	if (!given_issuer_ok(view.service, variables))
+		return ERR_EXPIRED;
 	const struct provider_party party = { client.client_id, str(redirect), variables };
 	TRY(provider_authorize(view.service, &party, &consent, ret_url));
 	consent_record(flow, call, &view.consent, EVENT_connect_open, &record);
@@ -312,7 +303,7 @@ static void on_account(struct flow *flow, void *journey, const struct ask_answer
 	if (err == OK)
 		err = connect_store(flow, connect, &account);
 	if (err == OK)
-		(void)snprintf(connect->result.account, sizeof connect->result.account, "%s",
+		(void)snprintf(connect->result.account, sizeof connect->result.account, "%.255s",
 			       account.name[0] != 0 ? account.name : account.id);
 	connect_end(flow, connect, err);
 }
@@ -336,6 +327,21 @@ static enum err ask_with_token(struct flow *flow, struct connect *connect, struc
 	return errand_begin(flow, errand, (struct id){ { 0 } }, &record, done, connect);
 }
 
+/* Nobody can be asked whose account it is: a connection is its own account, and to connect it again
+ * takes the person's word for that it is the same. */
+static enum err connect_unnamed(struct flow *flow, struct connect *connect)
+{
+	struct provider_account account = { .name = "account without a name" };
+	char id[ID_TEXT_MAX + 1];
+
+	(void)snprintf(account.id, sizeof account.id, "%s",
+		       id_print("conn", connect->connection, id));
+	TRY(connect_store(flow, connect, &account));
+	(void)snprintf(connect->result.account, sizeof connect->result.account, "%s", account.name);
+	connect_end(flow, connect, OK);
+	return OK;
+}
+
 /* Who the account is: its tokens are sealed for a fresh id by now, so an account that is connected
  * already is refused with what to do. */
 static enum err ask_account(struct flow *flow, struct connect *connect)
@@ -344,7 +350,10 @@ static enum err ask_account(struct flow *flow, struct connect *connect)
 	const struct service *service;
 
 	TRY(compiled_service(flow, connect->tenant, str(connect->service), &service));
-	TRY(provider_call_account(service, connect->variables, &errand.call));
+	const enum err err = provider_call_account(service, connect->variables, &errand.call);
+	if (err == ERR_UNSUPPORTED)
+		return connect_unnamed(flow, connect);
+	TRY(err);
 	return ask_with_token(flow, connect, &errand, on_account);
 }
 
@@ -520,8 +529,10 @@ static enum err check_answer(struct flow *flow, const struct connect *connect,
 	scoped(dynbuf_done) struct dynbuf url;
 	const struct service *service;
 
-	TRY(compiled_service(flow, consent->tenant, consent->service, &service));
 	dynbuf_init(&url, PROVIDER_URL_MAX);
+	TRY(compiled_service(flow, consent->tenant, consent->service, &service));
+	if (!given_issuer_ok(service, connect->variables))
+		return ERR_EXPIRED;
 	TRY(provider_authorize_url(service, connect->variables, &url));
 	if (!service_iss_ok(service, dynbuf_view(&url), answer->iss))
 		return ERR_FORBIDDEN;
@@ -547,7 +558,7 @@ static enum err connect_new_journey(struct flow *flow, struct call *call,
 	connect->connection = connect->again ? consent->connection : id_new();
 	connect->version = 1;
 	TRY(store_client_find(flow->store, consent->tenant, consent->service, &client));
-	TRY(variables_before(flow, consent, &client, &connect->variables));
+	TRY(given_before(flow, consent, &client, &connect->variables));
 	TRY(bytes_str(consent->service, connect->service, sizeof connect->service));
 	(void)snprintf(connect->result.service, sizeof connect->result.service, "%s",
 		       connect->service);

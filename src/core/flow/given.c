@@ -99,3 +99,43 @@ enum err given_check(struct call *call, const struct service *service, enum serv
 	*ret = take(variables);
 	return OK;
 }
+
+/* No variable has such a name. */
+static const char issuer_name[] = "_issuer";
+
+enum err given_issuer_set(const struct service *service, json_t *variables)
+{
+	if (service->mcp.url.n == 0)
+		return OK;
+	return json_object_set_new(variables, issuer_name, json_of(service->oauth.issuer)) == 0
+		       ? OK
+		       : FAULT_NOMEM;
+}
+
+bool given_issuer_ok(const struct service *service, const json_t *variables)
+{
+	return service->mcp.url.n == 0 ||
+	       bytes_eq(json_str(variables, issuer_name), service->oauth.issuer);
+}
+
+enum err given_client(struct flow *flow, const struct service *service,
+		      const struct client_row *client)
+{
+	scoped(json_free) json_t *variables = NULL;
+
+	TRY(given_load(flow, client->tenant, client->id, &variables));
+	return given_issuer_ok(service, variables) ? OK : ERR_NO_CLIENT;
+}
+
+enum err given_before(struct flow *flow, const struct consent_row *consent,
+		      const struct client_row *client, json_t **ret)
+{
+	scoped(json_free) json_t *variables = NULL, *given = NULL;
+
+	TRY(given_load(flow, consent->tenant, client->id, &variables));
+	TRY(given_load(flow, consent->tenant, consent->id, &given));
+	if (json_object_update(variables, given) != 0)
+		return FAULT_NOMEM;
+	*ret = take(variables);
+	return OK;
+}

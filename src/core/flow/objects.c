@@ -250,9 +250,11 @@ enum err service_client_set(struct flow *flow, struct call *call, struct bytes s
 	TRY(compiled_service(flow, call->tenant, service, &known));
 	scoped(json_free) json_t *variables = NULL;
 	TRY(given_check(call, known, SERVICE_FROM_OPERATOR, new->variables, &variables));
+	TRY(given_issuer_set(known, variables));
 	row.client_id = new->client_id;
-	TRY(store_client_put(flow->store, &row));
+	/* The client last: it is the row that the event tells the state of. */
 	TRY(given_save(flow, row.tenant, row.id, variables));
+	TRY(store_client_put(flow->store, &row));
 	return service_event(flow, call, row.service, EVENT_service_client, row.rev);
 }
 

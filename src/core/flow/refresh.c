@@ -7,6 +7,7 @@
 #include "core/catalog/service.h"
 #include "core/flow/compiled.h"
 #include "core/flow/errand.h"
+#include "core/flow/given.h"
 #include "core/flow/turns.h"
 #include "crypto/crypto.h"
 
@@ -456,9 +457,12 @@ static enum err may_begin(struct flow *flow, const struct connection_row *row)
 	 */
 	if (row->refresh_at > flow->now || row->refresh_state == REFRESH_INTENT)
 		return ERR_PROVIDER_UNAVAILABLE;
+	TRY(compiled_service(flow, row->tenant, row->service, &service));
+	scoped(json_free) json_t *variables = errand_variables(row);
+	if (!given_issuer_ok(service, variables))
+		return ERR_REAUTH_REQUIRED;
 	if (row->refresh_state != REFRESH_UNKNOWN)
 		return OK;
-	TRY(compiled_service(flow, row->tenant, row->service, &service));
 	return refresh_may_retry(service) && row->refresh_failures <= 1 ? OK : ERR_REAUTH_REQUIRED;
 }
 

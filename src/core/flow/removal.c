@@ -6,6 +6,7 @@
 #include "codec/json.h"
 #include "core/flow/compiled.h"
 #include "core/flow/errand.h"
+#include "core/flow/given.h"
 
 /*
  * A removal is three facts, each recorded for itself: agents are refused at
@@ -196,6 +197,8 @@ static enum err revoke(struct flow *flow, struct removal *removal)
 		return ERR_UNSUPPORTED;
 	TRY(store_client_find(flow->store, row.tenant, row.service, &client));
 	scoped(json_free) json_t *variables = errand_variables(&row);
+	if (!given_issuer_ok(service, variables))
+		return ERR_UNSUPPORTED;
 	const struct provider_party party = { .client_id = client.client_id,
 					      .variables = variables };
 	TRY(provider_call_revoke(service, &party, row.refresh.n > 0, &errand.call));

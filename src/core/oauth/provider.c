@@ -123,6 +123,12 @@ static bool is_default(const struct service_scope *scope)
 
 static enum err add_defaults(const struct service *service, bool all, struct scopes *scopes)
 {
+	const struct service_words *named = &service->oauth.scope_default;
+
+	for (size_t i = 0; i < named->n; i++)
+		TRY(scopes_add(scopes, named->at[i]));
+	if (named->n > 0)
+		return OK;
 	for (size_t i = 0; i < service->oauth.scopes_n; i++)
 		if (all || is_default(&service->oauth.scopes[i]))
 			TRY(scopes_add(scopes, service->oauth.scopes[i].name));

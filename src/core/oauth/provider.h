@@ -71,9 +71,9 @@ struct provider_consent {
 	const struct scopes *scopes; /* as provider_scopes() answered */
 };
 
-/* What is asked for when @asked (spaces; empty: every scope of risk low, or all if there is none)
- * is wanted: that and the service's own constant ones. ERR_INVALID_SCOPE: one the service does not
- * have. */
+/* What is asked for when @asked (spaces; empty: the file's default; where it has none, every scope
+ * of risk low, or all if there is none) is wanted: that and the service's own constant ones.
+ * ERR_INVALID_SCOPE: one the service does not have. */
 must_check enum err provider_scopes(const struct service *service, struct bytes asked,
 				    struct scopes *ret);
 /* The address that the browser is sent to. ERR_TOO_LARGE, ERR_NOT_FOUND (as below). */
