@@ -58,29 +58,75 @@ static enum err batch_begin(struct core *core)
 	return core->serving ? store_begin(core->flow.store) : OK;
 }
 
-/* What waited for room on the disk is told so; what had settled is settled again after a restart.
- */
+/* Drops the frames of @staged that @drop tells. */
+static void drop_frames(const struct flow *flow, struct dynbuf *staged,
+			bool (*drop)(const struct flow *flow, const struct frame *frame))
+{
+	struct bytes rest = dynbuf_view(staged);
+	struct frame frame;
+	size_t kept = 0;
+
+	for (const uint8_t *at = rest.p; frame_next(&rest, &frame) == OK; at = rest.p) {
+		if (drop(flow, &frame))
+			continue;
+		memmove(staged->p + kept, at, (size_t)(rest.p - at));
+		kept += (size_t)(rest.p - at);
+	}
+	staged->n = kept;
+}
+
+static bool is_ack(const struct flow *flow, const struct frame *frame)
+{
+	return frame->type == IPC_TYPE_courier_ack;
+}
+
+static bool is_of_batch(const struct flow *flow, const struct frame *frame)
+{
+	const struct call *call = flow->batch_calls;
+
+	while (call != NULL && call->gate_id != frame->id)
+		call = call->next_in_batch;
+	return call != NULL;
+}
+
+static void refuse_call(struct flow *flow, struct call *call)
+{
+	const struct ipc_http_response response = { .status = 503 };
+	const struct ipc_http_end end = { .whole = 0 };
+
+	if (call->gate_id != 0 && call->left)
+		FRAME_PUT(&flow->staged[PEER_GATE], call->gate_id, http_end, &end);
+	else if (call->gate_id != 0)
+		FRAME_PUT(&flow->staged[PEER_GATE], call->gate_id, http_response, &response);
+	(void)map_del(&flow->calls, call->gate_id);
+	call->gate_id = 0;
+}
+
+/* The disk was full. What came with the batch is told so; what it had settled is settled again
+ * after a restart, from what courier keeps until it is acknowledged. The calls to courier rest on
+ * what was committed before, and go on. */
 static void batch_refuse(struct core *core)
 {
 	struct flow *flow = &core->flow;
+	const uint64_t batch = flow->count[COUNT_BATCHES];
 
-	for (size_t i = 0; i < PEER_COUNT; i++)
-		dynbuf_reset(&flow->staged[i]);
-	if (flow->batch_writes > 0) {
-		log_error("the disk is full and an outcome could not be stored: starting again");
-		core_stop(core, EXIT_UNCERTAIN);
-		return;
+	if (flow->batch_writes == 0) {
+		dynbuf_reset(&flow->staged[PEER_KEEPER]);
+		drop_frames(flow, &flow->staged[PEER_GATE], is_of_batch);
+		for (struct call *c = flow->batch_calls; c != NULL; c = c->next_in_batch)
+			refuse_call(flow, c);
+		flow_batch_begin(flow);
+		if (store_begin(flow->store) == OK) {
+			flow_unsent(flow, batch);
+			if (store_commit(flow->store) == OK)
+				return;
+		}
 	}
-	size_t at = 0;
-	struct dynbuf *out = &flow->staged[PEER_GATE];
-	for (struct call *call = flow->batch_calls; call != NULL;
-	     call = call->next_in_batch, at++) {
-		const struct ipc_http_response response = { .status = 503 };
-		if (call->gate_id != 0)
-			FRAME_PUT(out, call->gate_id, http_response, &response);
-		(void)map_del(&flow->calls, call->gate_id);
-		call->gate_id = 0;
-	}
+	log_error("the disk is full and an outcome could not be stored: starting again");
+	dynbuf_reset(&flow->staged[PEER_KEEPER]);
+	dynbuf_reset(&flow->staged[PEER_GATE]);
+	drop_frames(flow, &flow->staged[PEER_COURIER], is_ack);
+	core_stop(core, EXIT_UNCERTAIN);
 }
 
 static void send_staged(struct core *core)
@@ -130,7 +176,7 @@ static void batch_end(void *ctx)
 	}
 	send_staged(core);
 	call_sweep(&core->flow);
-	if (core->flow.suspected)
+	if (core->flow.suspected || core->flow.unstored)
 		core_stop(core, EXIT_UNCERTAIN);
 	if (core->follower != NULL)
 		follower_size(core->follower, core->flow.keeper.log_size);
@@ -208,6 +254,8 @@ static void on_keys(struct core *core, const struct frame *frame)
 		return;
 	}
 	if (err == OK) {
+		if (core->channels[PEER_COURIER] != NULL)
+			channel_pause(core->channels[PEER_COURIER], false);
 		log_info("serving, generation %llu", (unsigned long long)core->flow.generation);
 		return;
 	}
@@ -379,8 +427,12 @@ static enum err take_stream(struct core *core, enum flow_peer peer, int fd)
 
 	if (core->channels[peer] != NULL)
 		peer_gone(core, peer);
-	return channel_new(core->loop, fd, IPC_FRAME_MAX + 4, QUEUE_MAX, frames[peer], gones[peer],
-			   core, &core->channels[peer]);
+	TRY(channel_new(core->loop, fd, IPC_FRAME_MAX + 4, QUEUE_MAX, frames[peer], gones[peer],
+			core, &core->channels[peer]));
+	/* What courier has kept for us is taken when there is a store to put it in. */
+	if (peer == PEER_COURIER)
+		channel_pause(core->channels[peer], !core->serving);
+	return OK;
 }
 
 static enum err take_hand(struct core *core, const struct ipc_hand *hand, int fd)

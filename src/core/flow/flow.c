@@ -15,6 +15,7 @@
 
 struct op {
 	enum flow_peer peer;
+	uint64_t batch;
 	flow_reply_fn fn;
 	void *ctx;
 };
@@ -118,7 +119,7 @@ enum err flow_expect(struct flow *flow, enum flow_peer peer, flow_reply_fn fn, v
 	struct op *op = malloc(sizeof *op);
 	if (op == NULL)
 		return FAULT_NOMEM;
-	*op = (struct op){ peer, fn, ctx };
+	*op = (struct op){ peer, flow->count[COUNT_BATCHES], fn, ctx };
 	if (++flow->next_op == 0)
 		flow->next_op = 1;
 	const enum err err = map_put(&flow->ops, flow->next_op, op);
@@ -143,7 +144,9 @@ bool flow_reply(struct flow *flow, const struct frame *frame)
 	return true;
 }
 
-void flow_peer_died(struct flow *flow, enum flow_peer peer)
+/* Gives @frame to all who wait for @peer since @batch. */
+static void fail_since(struct flow *flow, enum flow_peer peer, uint64_t batch,
+		       const struct frame *frame)
 {
 	/* Telling one may begin others: collect first, for the map must not change meanwhile. */
 	uint64_t *dead = calloc(flow->ops.n + 1, sizeof *dead);
@@ -151,7 +154,7 @@ void flow_peer_died(struct flow *flow, enum flow_peer peer)
 
 	for (size_t i = 0; dead != NULL && i < flow->ops.room; i++) {
 		const struct op *op = flow->ops.slots[i].value;
-		if (flow->ops.slots[i].key != 0 && op->peer == peer)
+		if (flow->ops.slots[i].key != 0 && op->peer == peer && op->batch >= batch)
 			dead[n++] = flow->ops.slots[i].key;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -159,10 +162,27 @@ void flow_peer_died(struct flow *flow, enum flow_peer peer)
 		if (op == NULL)
 			continue;
 		flow_request_begin(flow);
-		op->fn(flow, op->ctx, NULL);
+		op->fn(flow, op->ctx, frame);
 		free(op);
 	}
 	free(dead);
+}
+
+void flow_peer_died(struct flow *flow, enum flow_peer peer)
+{
+	fail_since(flow, peer, 0, NULL);
+}
+
+void flow_unsent(struct flow *flow, uint64_t batch)
+{
+	const struct ipc_keeper_refused refused = { .err = ERR_LOG_FULL };
+	uint8_t room[64];
+	struct dynbuf payload = { .p = room, .room = sizeof room, .max = sizeof room };
+
+	ipc_keeper_refused_encode(&refused, &payload);
+	const struct frame frame = { .type = IPC_TYPE_keeper_refused,
+				     .payload = dynbuf_view(&payload) };
+	fail_since(flow, PEER_KEEPER, batch, &frame);
 }
 
 static void on_appended(struct flow *flow, void *ctx, const struct frame *frame)

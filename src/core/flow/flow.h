@@ -98,6 +98,7 @@ struct flow {
 	struct mcp *mcp;	  /* sessions, streams and held calls; core/mcp's own */
 	uint64_t vaults_changed;  /* grows with every change of any vault */
 	bool suspected;		  /* rows were put back: core is to start again */
+	bool unstored;		  /* an answer of courier's could not be: the same */
 	uint64_t scrub_from;	  /* records that the projection must hold before that */
 	bool intents_closed;	  /* those of before this start */
 	struct throttle throttle; /* bad secrets and refusals */
@@ -175,6 +176,9 @@ must_check enum err flow_expect(struct flow *flow, enum flow_peer peer, flow_rep
 bool flow_reply(struct flow *flow, const struct frame *frame);
 /* Everyone who waits for @peer is told that it died. */
 void flow_peer_died(struct flow *flow, enum flow_peer peer);
+/* What was staged for keeper since @batch (its count[COUNT_BATCHES]) has not left, for the batch
+ * was undone: who waits for it is told ERR_LOG_FULL. */
+void flow_unsent(struct flow *flow, uint64_t batch);
 
 /* Where providers send browsers back to. */
 void flow_redirect_uri(const struct flow *flow, char to[static FLOW_REDIRECT_MAX]);

@@ -204,6 +204,8 @@ static void refresh_failed(struct flow *flow, struct refresh *refresh, enum repl
 		if (err == OK)
 			err = (enum err)row.refresh_err;
 	}
+	/* The batch in which it began was undone. */
+	err = err == ERR_CONFLICT ? ERR_PROVIDER_UNAVAILABLE : err;
 	ask_ack(flow, refresh->attempt);
 	refresh_over(flow, refresh, err);
 }
@@ -285,6 +287,7 @@ static void pair_sealed(struct flow *flow, struct refresh *refresh, enum err err
 	if (err != OK) {
 		/* Courier keeps the answer until it is acknowledged: a restart finds it again. */
 		log_error("a new token pair could not be stored: %s", err_row(err)->name);
+		flow->unstored = err < OK || err == ERR_LOG_FULL || err == ERR_OVERLOADED;
 		refresh_over(flow, refresh, err < OK ? ERR_SERVER : err);
 		return;
 	}
@@ -374,8 +377,7 @@ static void refresh_answered(struct flow *flow, struct refresh *refresh,
 	if (class != REPLY_GRANTED)
 		refresh_failed(flow, refresh, class, reply.retry_after_s);
 	else if (errand_adopt(flow, service, variables, answer, &home) != OK)
-		/* Not acknowledged: courier still holds the pair for the next core. */
-		refresh_over(flow, refresh, ERR_OVERLOADED);
+		pair_sealed(flow, refresh, ERR_OVERLOADED);
 }
 
 static void on_answer(struct flow *flow, void *journey, const struct ask_answer *answer)
@@ -563,7 +565,11 @@ void refresh_found(struct flow *flow, const struct frame *frame)
 	search.attempt = answer.reply.attempt;
 	const enum err err = store_connection_due(flow->store, DUE_REFRESH_OPEN, flow->now, 500,
 						  match_attempt, &search);
-	if (err != OK || search.found == NULL) {
+	if (err != OK) {
+		flow->unstored = true;
+		return;
+	}
+	if (search.found == NULL) {
 		ask_ack(flow, answer.reply.attempt);
 		return;
 	}
@@ -579,22 +585,29 @@ static enum err lost(void *ctx, const struct connection_row *row)
 {
 	struct flow *flow = ctx;
 	struct refresh *refresh;
+	bool released;
 
 	if (row->refresh_state != REFRESH_INTENT ||
 	    map_find(&flow->refreshing, key_of(row->id)) != NULL)
 		return OK;
+	TRY(events_has(flow->events, row->attempt, &released));
 	TRY(refresh_new(flow, row, &refresh));
 	refresh_is(refresh, row);
-	refresh_lost(flow, refresh);
+	if (released)
+		refresh_lost(flow, refresh);
+	else
+		refresh_failed(flow, refresh, REPLY_TRANSIENT, 0);
 	return OK;
 }
 
-/* Once, when every answer that a courier could still hold has had its time. */
+/* Once, when every answer that a courier could still hold has had its time. What the log does not
+ * know was never released, so the provider was not asked (I1). */
 enum err refresh_recover(struct flow *flow)
 {
 	const usec_t since = (flow->boot - flow->started) / USEC_PER_S;
 
-	if (since < LOST_AFTER_S || since % 5 != 0)
+	if (since < LOST_AFTER_S || since % 5 != 0 || flow->events == NULL ||
+	    events_upto(flow->events) < flow->keeper.log_size)
 		return OK;
 	return store_connection_due(flow->store, DUE_REFRESH_OPEN, flow->now, 100, lost, flow);
 }
