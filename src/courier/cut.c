@@ -7,8 +7,8 @@
 
 enum { PATH_MAX_LEN = 256, STRINGS_MAX = 20000 };
 
-static const char *const token_names[] = { "access_token", "refresh_token", "client_secret",
-					   "registration_access_token" };
+static const char *const token_names[] = { "access_token", "refresh_token", "id_token",
+					   "client_secret", "registration_access_token" };
 
 static const struct json_limits limits = {
 	.text_max = IPC_ANSWER_MAX,

@@ -4,9 +4,9 @@
 /*
  * cut - takes the tokens out of a provider's answer, so that the rest may be
  * read by core. JSON objects and form-encoded answers (GitHub's default); what
- * was cut is removed with its name. Members called access_token, refresh_token
- * or client_secret that nobody asked for are removed as well, wherever they
- * stand: a token must not reach core because a path was forgotten.
+ * was cut is removed with its name. Members called access_token, refresh_token,
+ * id_token or client_secret that nobody asked for are removed as well, wherever
+ * they stand: a token must not reach core because a path was forgotten.
  *
  * The rest is printed again, so that no spelling (\u0041, %41) hides a token
  * from the search that follows; a rest that still has the bytes of a token in

@@ -218,6 +218,9 @@ static void tokens_go_to_keeper_and_nothing_of_them_to_core(void **state)
 		{ "Content-Type: application/json\r\n\r\n"
 		  "{\"ok\":false,\"error\":\"bad\",\"deep\":[{\"access_token\":\"x\",\"a\":1}]}",
 		  "{\"ok\":false,\"error\":\"bad\",\"deep\":[{\"a\":1}]}", 0, 0 },
+		{ "Content-Type: application/json\r\n\r\n"
+		  "{\"access_token\":\"" TOKEN "\",\"id_token\":\"e30.e30.\",\"scope\":\"openid\"}",
+		  "{\"scope\":\"openid\"}", 1, 1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
