@@ -242,7 +242,16 @@ test('what the policy says of a tool holds for the raw request that is that tool
       assert.equal(got.reached, 0);
     }
     const approve = await s.ask('POST', '/owners/ada/things', { body: '{"title":"t"}', headers: json });
-    await problem(approve, 'approval_required', 403);
+    const { call, mend } = await problem(approve, 'approval_required', 403);
+    assert.deepEqual(call, { service: 'acme', tool: 'things.create', arguments: { owner: 'ada', title: 't' } });
+    assert.match(mend, /\/api\/v1\/calls/);
+    const held = await s.daemon.raw('POST', '/calls', call, { token: s.vault.token });
+    assert.equal(held.status, 202, 'the same as a call of the tool waits for a person');
+    const { approval } = await held.json();
+    await s.daemon.cli(['approval', 'deny', approval]);
+    const vague = await problem(await s.ask('POST', '/owners/ada/things?x=1', { body: '{"title":"t"}', headers: json }), 'approval_required', 403);
+    assert.equal(vague.call, undefined);
+    assert.match(vague.mend, /does not wait/);
     for (const [body, headers] of [
       ['{"title":"t","x":1}', json], ['title=t', { 'content-type': 'application/x-www-form-urlencoded' }], ['{"title":"t"', json],
       ['{"title":"t"}', { ...json, 'content-encoding': 'gzip' }], ['', json],

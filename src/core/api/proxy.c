@@ -41,14 +41,33 @@ static void add_facts(const struct permit_mend *mend, enum err err, json_t *prob
 				    json_integer((json_int_t)mend->retry_after_s));
 }
 
+/* Nothing waits for a person's decision here. */
+static void add_instead(struct bytes instead, json_t *problem)
+{
+	json_t *call = NULL;
+
+	if (instead.n > 0 && json_parse(instead, &json_request_limits, &call) == OK) {
+		json_object_set_new(problem, "call", call);
+		json_object_set_new(problem, "mend",
+				    json_string("POST the object `call` to /api/v1/calls, or call "
+						"the tool over MCP: those wait for the decision."));
+		return;
+	}
+	json_object_set_new(
+		problem, "mend",
+		json_string("A raw request does not wait for a decision. Use one of the "
+			    "service's tools, or have the policy allow this."));
+}
+
 static void refused(struct flow *flow, struct call *call, enum err err, const void *result)
 {
 	static const struct permit_mend nothing;
-	const struct permit_mend *mend = call->mine == NULL ? &nothing : call->mine;
+	const struct proxy_refusal none = { &nothing, { NULL, 0 } };
+	const struct proxy_refusal *refusal = result == NULL ? &none : result;
+	const struct permit_mend *mend = refusal->mend;
 	unsigned status = (unsigned)err_row(err)->status;
 	const char *page = NULL;
 
-	(void)result;
 	call_reset(call);
 	for (size_t i = 0; i < ARRAY_LEN(refusals); i++)
 		if (refusals[i].err == err) {
@@ -60,6 +79,8 @@ static void refused(struct flow *flow, struct call *call, enum err err, const vo
 	json_t *problem = problem_make(err, status, NULL);
 	add_page(flow, mend, page, problem);
 	add_facts(mend, err, problem);
+	if (err == ERR_APPROVAL_REQUIRED)
+		add_instead(refusal->instead, problem);
 	problem_reply(flow, call, status, mend->retry_after_s, problem);
 }
 

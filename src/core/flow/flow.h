@@ -123,7 +123,7 @@ enum flow_counter {
 };
 
 /* Answers and stops waiting: called by the journey when it knows how it went. @result is of the
- * journey's own type, NULL unless @err is OK. */
+ * journey's own type, NULL unless @err is OK or the journey says otherwise. */
 typedef void (*call_done_fn)(struct flow *flow, struct call *call, enum err err,
 			     const void *result);
 

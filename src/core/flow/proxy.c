@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "codec/json.h"
 #include "core/catalog/service.h"
 #include "core/flow/ask.h"
 #include "core/flow/bearer.h"
@@ -20,11 +21,11 @@ enum {
 	REST_MAX_S = 3600,
 	VAULT_CALLS_MAX = 128, /* at once: no vault takes all places of courier */
 	BODIES_MAX = 24 * 1024 * 1024,
+	INSTEAD_MAX = 64 * 1024,
 };
 
 /* A request under way; freed when the call is answered. */
 struct proxy {
-	struct permit_mend mend; /* first: call->mine points here */
 	struct permit permit;
 	struct id intent;
 	uint64_t number;   /* of the stream under way; 0: none */
@@ -34,6 +35,7 @@ struct proxy {
 	bool spent, again; /* limits; after a 401 */
 	bool asked;	   /* the provider, whether what is reached is public */
 	char tool[POLICY_TOOL_MAX + 1];
+	struct buf *instead; /* from the decision until it is told */
 };
 
 static void run(struct flow *flow, struct call *call);
@@ -135,6 +137,30 @@ static void note_rest(struct flow *flow, const struct permit *permit,
 	err_ignore(map_put(&flow->resting, key_of(permit->mend.connection), as_value(until)));
 }
 
+static enum err print_instead(const struct proxy_target *target, const struct recognised *found,
+			      struct buf **ret)
+{
+	struct dynbuf text;
+
+	dynbuf_init(&text, INSTEAD_MAX);
+	dynbuf_str(&text, "{\"service\":");
+	json_print_string(target->service, &text);
+	dynbuf_str(&text, ",\"tool\":");
+	json_print_string(found->use.tool, &text);
+	if (target->account.n > 0) {
+		dynbuf_str(&text, ",\"account\":");
+		json_print_string(target->account, &text);
+	}
+	dynbuf_str(&text, ",\"arguments\":");
+	dynbuf_bytes(&text, dynbuf_view(&found->found.args));
+	dynbuf_str(&text, "}");
+	enum err err = dynbuf_err(&text);
+	if (err == OK)
+		err = buf_dup(dynbuf_view(&text), ret);
+	dynbuf_done(&text);
+	return err;
+}
+
 static enum err decide(struct flow *flow, struct call *call, struct proxy *p,
 		       struct recognised *found)
 {
@@ -151,7 +177,11 @@ static enum err decide(struct flow *flow, struct call *call, struct proxy *p,
 	TRY(permit_account(flow, permit, target.service, target.account));
 	TRY(recognise(service, call, permit, target.rest, found));
 	TRY(bytes_str(found->use.tool, p->tool, sizeof p->tool));
-	return recognise_decide(flow, permit, found);
+	const enum err verdict = recognise_decide(flow, permit, found);
+	buf_free(&p->instead); /* of before it was asked whether what is reached is public */
+	if (verdict == ERR_APPROVAL_REQUIRED && found->found.tool != NULL)
+		err_ignore(print_instead(&target, found, &p->instead)); /* too long to repeat */
+	return verdict;
 }
 
 static void outcome_record(const struct flow *flow, const struct call *call, const struct proxy *p,
@@ -164,8 +194,10 @@ static void outcome_record(const struct flow *flow, const struct call *call, con
 
 static void refuse(struct flow *flow, struct call *call, struct proxy *p, enum err err)
 {
-	p->mend = p->permit.mend;
-	call->done(flow, call, err, NULL);
+	const struct proxy_refusal refusal = { &p->permit.mend, buf_bytes(p->instead) };
+
+	call->done(flow, call, err, &refusal);
+	buf_free(&p->instead);
 }
 
 /* Before anything was released. */

@@ -26,6 +26,15 @@ struct proxy_target {
 /* /proxy/{service}[@{alias}]/{path…}. ERR_NO_ROUTE. */
 must_check enum err proxy_split(struct bytes target, struct proxy_target *ret);
 
-/* Answers through call->done when it refuses, call->mine then points to a struct permit_mend; else
- * the client's answer comes from courier. */
+/* The result of a refusal. */
+struct proxy_refusal {
+	const struct permit_mend *mend;
+	/* ERR_APPROVAL_REQUIRED of a request that is a tool's: the same as a call of the tool,
+	 * which waits for a person; service, tool, account, arguments of one JSON object. Else
+	 * empty. */
+	struct bytes instead;
+};
+
+/* Answers through call->done when it refuses, with a struct proxy_refusal; else the client's answer
+ * comes from courier. */
 void proxy_begin(struct flow *flow, struct call *call);
