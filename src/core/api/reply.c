@@ -81,7 +81,9 @@ void problem_reply(struct flow *flow, struct call *call, unsigned status, uint64
 			       (unsigned long long)(retry_after_s > 0 ? retry_after_s : RETRY_S));
 		call_header(call, "retry-after", str(seconds));
 	}
-	print_json(flow, call, status, "application/problem+json", problem);
+	/* With the charset, clients that know only JSON show it as text and not as so many bytes.
+	 */
+	print_json(flow, call, status, "application/problem+json; charset=utf-8", problem);
 }
 
 void reply_problem(struct flow *flow, struct call *call, enum err err, const char *detail)
