@@ -22,12 +22,13 @@
 
 /*
  * States: WAITING for keys (keeper sealed, or not yet heard of): every request
- * is answered 503. SERVING: the store is open. A batch is everything that came
- * with one turn of the loop; see flow.h.
+ * is answered 503. SERVING: the store is open. A batch is what came with one
+ * turn of the loop, in parts of BATCH_FRAMES; see flow.h.
  */
 enum {
 	QUEUE_MAX = 64 * 1024 * 1024,
 	TICK_MS = 1000,
+	BATCH_FRAMES = 16, /* then keeper and courier begin, while core reads on */
 	EXIT_UNCERTAIN = 75,
 };
 
@@ -40,6 +41,7 @@ struct core {
 	struct flow flow;
 	struct follower *follower;
 	bool in_batch, serving, draining;
+	unsigned batch_frames;
 	int status;
 };
 
@@ -54,6 +56,7 @@ static enum err batch_begin(struct core *core)
 	if (core->in_batch)
 		return OK;
 	core->in_batch = true;
+	core->batch_frames = 0;
 	flow_batch_begin(&core->flow);
 	return core->serving ? store_begin(core->flow.store) : OK;
 }
@@ -342,7 +345,12 @@ static void on_frame(struct core *core, enum flow_peer peer, struct bytes bytes)
 
 	if (frame_next(&bytes, &frame) != OK)
 		return;
+	if (core->in_batch && core->batch_frames == BATCH_FRAMES)
+		batch_end(core);
+	if (core->status != EXIT_SUCCESS)
+		return; /* what stays unanswered is seen to by who asked */
 	const enum err err = batch_begin(core);
+	core->batch_frames++;
 	if (err != OK) {
 		log_error("a batch could not begin: starting again");
 		core_stop(core, EXIT_UNCERTAIN);
