@@ -12,3 +12,18 @@ export async function startBrowser(t) {
   atEnd(t, () => browser.close());
   return browser;
 }
+
+/** What a user does at our authorization server: signs in, reads, decides. Answers what was read. */
+export async function decideInBrowser(browser, address, { user, password, decision = 'allow' }) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(`${address}`);
+  await page.fill('input[name=subject]', user);
+  await page.fill('input[name=password]', password);
+  await page.click('button[type=submit]');
+  const text = await page.textContent('body');
+  await page.click(`button[value=${decision}]`);
+  await page.waitForLoadState();
+  await context.close();
+  return text;
+}

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Claude Code as its users run it, without a model: installed from npm once, with a home of its own and no way out
 // of this machine.
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 
-import { Program, atEnd, folder, run } from './process.mjs';
+import { Program, atEnd, folder, run, waitFor } from './process.mjs';
 
 const home = new URL('../claude/', import.meta.url).pathname;
 const program = join(home, `node_modules/@anthropic-ai/claude-code-linux-${process.arch}/claude`);
@@ -54,6 +54,19 @@ export async function startClaude(t) {
       const started = new Program(program, args, { cwd, env: env(more) });
       atEnd(t, () => started.stop());
       return started;
+    },
+    /** Signs in to server @p name on a terminal; answers the program and the address that it opened a browser at. */
+    login: async (name) => {
+      const opened = join(root, `opened-${name}`);
+      const browser = join(root, `browser-${name}`);
+      rmSync(opened, { force: true });
+      writeFileSync(browser, `#!/bin/sh\nprintf '%s' "$1" >'${opened}.part' && mv '${opened}.part' '${opened}'\n`, { mode: 0o755 });
+      const started = new Program('script', ['--quiet', '--return', '--command', `'${program}' mcp login ${name}`, '/dev/null'], {
+        cwd, env: env({ BROWSER: browser, SHELL: '/bin/sh' }),
+      });
+      atEnd(t, () => started.stop());
+      await waitFor(() => existsSync(opened), { what: `a browser at the sign-in (${started.out})`, ms: 30000 });
+      return { program: started, address: new URL(readFileSync(opened, 'utf8')) };
     },
     /** A line for a shell, with `claude` and `valetkey` being the programs. */
     shell: (line, more) => run('/bin/sh', ['-c', line.replace(/^claude /, `'${program}' `)], { cwd, env: env(more), ms: 60000 }),

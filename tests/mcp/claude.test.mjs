@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { acmeStage } from '../lib/acme.mjs';
+import { password } from '../lib/authorize.mjs';
+import { decideInBrowser, startBrowser } from '../lib/browser.mjs';
 import { installClaude, startClaude } from '../lib/claude.mjs';
-import { Ends, binary } from '../lib/process.mjs';
+import { Ends, binary, waitFor } from '../lib/process.mjs';
 import { startShim } from '../lib/shim.mjs';
 
 const missing = await installClaude();
@@ -68,6 +70,46 @@ describe('Claude Code', { skip: missing ?? false }, () => {
     assert.match(await lists('old'), /Connected/);
     await s.daemon.api('POST', `/vaults/${vault.id}/rotate-token`);
     assert.doesNotMatch(await lists('old'), /Connected/);
+  });
+
+  describe('with nothing but the address', () => {
+    let browser;
+
+    before(async () => {
+      browser = await startBrowser(ends);
+      await s.daemon.api('POST', '/users/password', { user: s.user, password });
+      await adds(`claude mcp add --transport http signed ${s.vault.mcp_url}`);
+    });
+
+    test('says that it has to sign in', async () => {
+      assert.match(await lists('signed'), /Needs authentication/);
+    });
+
+    test('a user who says no stays unconnected, and is told so', async () => {
+      const { program, address } = await claude.login('signed');
+      await decideInBrowser(browser, address, { user: s.user, password, decision: 'deny' });
+      const end = await waitFor(() => program.end, { what: 'the end of the sign-in', ms: 30000 });
+      assert.notEqual(end.code, 0, program.out);
+      assert.match(program.out, /Couldn't complete authentication/);
+      assert.match(await lists('signed'), /Needs authentication/);
+    });
+
+    test('opens the browser at our sign-in; after consent it is connected', async () => {
+      const { program, address } = await claude.login('signed');
+      assert.equal(address.origin + address.pathname, `${s.daemon.url}/authorize`);
+      assert.equal(address.searchParams.get('resource'), s.vault.mcp_url);
+      assert.equal(address.searchParams.get('code_challenge_method'), 'S256');
+      const read = await decideInBrowser(browser, address, { user: s.user, password });
+      assert.match(read, /Claude Code/);
+      const end = await waitFor(() => program.end, { what: 'the end of the sign-in', ms: 30000 });
+      assert.equal(end.code, 0, program.out);
+      assert.match(await lists('signed'), /Connected/);
+    });
+
+    test('what the operator ends has to sign in anew', async () => {
+      for (const { id } of await s.daemon.list('/grants')) await s.daemon.api('DELETE', `/grants/${id}`);
+      assert.doesNotMatch(await lists('signed'), /Connected/);
+    });
   });
 
   test('nothing of this left the machine', (t) => {
