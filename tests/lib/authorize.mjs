@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a user does at our authorization server, as a browser would send it.
 import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
 
 import { Jar, firstForm } from './consent.mjs';
 
@@ -46,4 +47,43 @@ export async function consent(address, { jar = new Jar(), user = 'ada', decision
   const back = await jar.submit(form);
   assert.equal(back.status, 303, await back.clone().text());
   return new URL(back.headers.get('location'));
+}
+
+const back = 'http://127.0.0.1/callback';
+
+/** A client that registers itself, as programs do that know nothing but the address of a vault. */
+export async function register(daemon, more = {}) {
+  const answer = await fetch(`${daemon.url}/oauth/register`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      client_name: 'Registers itself', redirect_uris: [back], token_endpoint_auth_method: 'none',
+      grant_types: ['authorization_code', 'refresh_token'], ...more,
+    }),
+  });
+  assert.equal(answer.status, 201);
+  return answer.json();
+}
+
+/** What such a client sends its user's browser to. */
+export function asking(daemon, client, vault, more = {}) {
+  const verifier = randomBytes(32).toString('base64url');
+  const address = new URL(`${daemon.url}/authorize`);
+  address.search = new URLSearchParams({
+    response_type: 'code', client_id: client.client_id, redirect_uri: back, state: 'a state', resource: vault.mcp_url,
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'), code_challenge_method: 'S256', ...more,
+  });
+  return { address: address.href, verifier };
+}
+
+/** The tokens of a client that registered itself, for a vault; @p more: members of the request. */
+export async function granted(daemon, vault, { client, user, ...more } = {}) {
+  const one = client ?? await register(daemon, more.scope ? { scope: more.scope } : {});
+  const { address, verifier } = asking(daemon, one, vault, more);
+  const { searchParams } = await consent(address, { user });
+  const { status, body, text } = await daemon.post({
+    grant_type: 'authorization_code', client_id: one.client_id, code: searchParams.get('code'), redirect_uri: back, code_verifier: verifier,
+  });
+  assert.equal(status, 200, text);
+  return { ...body, client: one };
 }

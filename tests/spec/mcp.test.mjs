@@ -5,8 +5,10 @@ import { request } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 
 import { acmeStage } from '../lib/acme.mjs';
+import { asking, consent, granted, password, register, signIn } from '../lib/authorize.mjs';
 import { Jar, decideAtSandbox, firstForm, land, openLink } from '../lib/consent.mjs';
 import { Endpoint, events } from '../lib/mcp.mjs';
+import { startDaemon } from '../lib/daemon.mjs';
 import { Ends, sleep, waitFor } from '../lib/process.mjs';
 
 const protocol = 'io.modelcontextprotocol/protocolVersion';
@@ -153,5 +155,181 @@ describe('MCP, clause by clause', () => {
     await s.approve(one.id);
     await Promise.all(calls);
     assert.deepEqual(s.upstream.writes().slice(before).map((r) => JSON.parse(r.body)), [{ to: 'bo', text: 'a' }]);
+  });
+});
+
+describe('MCP, clause by clause: tokens and consent', () => {
+  const ends = new Ends();
+  let s;
+
+  before(async () => {
+    s = await acmeStage(ends);
+    await s.daemon.api('POST', '/users/password', { user: s.user, password });
+  });
+  after(() => ends.run());
+
+  const begin = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '0' } } };
+  const ask = async (vault, token, more) => Endpoint.read(await new Endpoint(vault).send(begin, { token, ...more }));
+  const metadataOf = (vault) => vault.mcp_url.replace('/mcp/', '/.well-known/oauth-protected-resource/mcp/');
+
+  test('MC-01 RFC 9728 5.1: the 401 says where the metadata stands and what scope is wanted, and that names this very endpoint', async () => {
+    const { status, headers } = await ask(s.vault, null);
+    assert.equal(status, 401);
+    const challenge = headers.get('www-authenticate');
+    assert.equal(/resource_metadata="([^"]+)"/.exec(challenge)[1], metadataOf(s.vault));
+    assert.equal(/scope="([^"]+)"/.exec(challenge)[1], 'mcp:tools');
+    assert.doesNotMatch(challenge, /error=/, 'RFC 6750 3.1: nothing was wrong with what did not come');
+    assert.equal((await (await fetch(metadataOf(s.vault))).json()).resource, s.vault.mcp_url);
+  });
+
+  test('MC-02 Token handling: a token for another vault, of another kind, or revoked is 401', async () => {
+    const other = await s.newVault();
+    const here = await granted(s.daemon, s.vault);
+    const there = await granted(s.daemon, other);
+    const exchanged = await s.newVault('name: Lends\nservices:\n  acme: {exchange: {effect: allow}, default: allow}\n');
+    const { body: lent } = await s.daemon.exchange(exchanged.token, 'acme');
+    assert.equal((await ask(s.vault, here.access_token)).status, 200);
+    assert.equal((await ask(other, there.access_token)).status, 200);
+    const wrong = {
+      'of another vault': there.access_token, 'another vault\'s own': other.token, 'for refreshing': here.refresh_token,
+      'of the provider': lent.access_token, 'of the operator': s.daemon.token, 'with a letter more': `${here.access_token}x`,
+      'in capitals': here.access_token.toUpperCase(),
+    };
+    assert.ok(lent.access_token);
+    const first = await ask(s.vault, 'vk_at_no');
+    for (const [what, token] of Object.entries(wrong)) {
+      const { status, text, headers } = await ask(s.vault, token);
+      assert.equal(status, 401, what);
+      assert.equal(text, first.text, what);
+      assert.match(headers.get('www-authenticate'), /resource_metadata=/, what);
+    }
+    assert.equal((await s.daemon.post({ client_id: here.client.client_id, token: here.refresh_token }, { path: '/oauth/revoke' })).status, 200);
+    assert.equal((await ask(s.vault, here.access_token)).status, 401, 'revoked');
+  });
+
+  test('MC-02 OAuth 2.1, Bearer: a token in the query or the body opens nothing', async () => {
+    const { access_token: token } = await granted(s.daemon, s.vault);
+    for (const secret of [token, s.vault.token]) {
+      const at = { mcp_url: `${s.vault.mcp_url}?access_token=${secret}` };
+      assert.equal((await ask(at, null)).status, 401);
+      const form = await new Endpoint(s.vault).send(`access_token=${secret}`, { token: null, headers: { 'content-type': 'application/x-www-form-urlencoded' } });
+      assert.equal(form.status, 401);
+      const told = await new Endpoint(s.vault).send({ ...begin, access_token: secret }, { token: null });
+      assert.equal(told.status, 401);
+      assert.equal((await new Endpoint(s.vault).send(begin, { token: null, headers: { authorization: `Basic ${btoa(`x:${secret}`)}` } })).status, 401);
+    }
+  });
+
+  test('MC-03 RFC 6750 3.1: a token without the scope is 403, and the answer names the scope', async () => {
+    const { access_token: token, scope } = await granted(s.daemon, s.vault, { scope: 'proxy exchange' });
+    assert.equal(scope, 'proxy exchange');
+    for (const more of [{}, { method: 'GET' }, { method: 'DELETE' }]) {
+      const answer = await Endpoint.read(await new Endpoint(s.vault).send(more.method ? undefined : begin, { token, ...more }));
+      assert.equal(answer.status, 403, answer.text);
+      const challenge = answer.headers.get('www-authenticate');
+      assert.match(challenge, /^Bearer .*error="insufficient_scope"/);
+      assert.match(challenge, /scope="mcp:tools"/);
+      assert.ok(challenge.includes(`resource_metadata="${metadataOf(s.vault)}"`), challenge);
+    }
+    assert.equal((await ask(await s.newVault(), token)).status, 401, 'of another vault it does not say even that');
+    const wider = await granted(s.daemon, s.vault, { scope: 'mcp:tools proxy' });
+    assert.equal((await ask(s.vault, wider.access_token)).status, 200);
+  });
+
+  test('MC-02 sessions: a session belongs to who began it, not to another client of the same vault', async () => {
+    const [mine, theirs] = [await granted(s.daemon, s.vault), await granted(s.daemon, s.vault)];
+    const session = (await ask(s.vault, mine.access_token)).headers.get('mcp-session-id');
+    const ping = async (token) => (await new Endpoint(s.vault).send({ jsonrpc: '2.0', id: 2, method: 'ping' }, { token, headers: { 'mcp-session-id': session } })).status;
+    assert.equal(await ping(mine.access_token), 200);
+    assert.equal(await ping(theirs.access_token), 404);
+    assert.equal(await ping(s.vault.token), 404);
+    const { body } = await s.daemon.post({ grant_type: 'refresh_token', client_id: mine.client.client_id, refresh_token: mine.refresh_token });
+    assert.equal(await ping(body.access_token), 200, 'it outlives its access token');
+  });
+
+  test('MC-07 confused deputy: each client is consented to by itself, also where the user is signed in and has said yes before', async () => {
+    const jar = new Jar();
+    const known = await register(s.daemon, { client_name: 'Known' });
+    const stranger = await register(s.daemon, { client_name: 'Stranger' });
+    assert.ok((await consent(asking(s.daemon, known, s.vault).address, { jar })).searchParams.get('code'));
+    for (const prompt of [{}, { prompt: 'none' }, { prompt: 'consent' }]) {
+      const page = await jar.fetch(asking(s.daemon, stranger, s.vault, prompt).address);
+      const html = await page.text();
+      assert.ok(![...(page.headers.get('location') ?? '').matchAll(/[?&]code=/g)].length, 'no code without a yes');
+      if (page.status === 200) assert.match(html, /Stranger/);
+    }
+    const theirs = asking(s.daemon, stranger, s.vault);
+    const page = await signIn(jar, theirs.address);
+    assert.equal(page.page.status, 200);
+    for (const shown of ['Stranger', '127.0.0.1', 'nobody has checked', 'Desk']) assert.ok(page.html.includes(shown), shown);
+    assert.match(page.page.headers.get('content-security-policy'), /frame-ancestors 'none'/);
+  });
+
+  test('MC-07 confused deputy: a yes to one client is none to another, in another browser, or from another site', async () => {
+    const [jar, thief] = [new Jar(), new Jar()];
+    const [known, stranger] = [await register(s.daemon), await register(s.daemon)];
+    const asked = asking(s.daemon, known, s.vault);
+    const other = asking(s.daemon, stranger, s.vault);
+    const { html, url } = await signIn(jar, asked.address);
+    const form = firstForm(html, url);
+    const yes = (to, who, more = {}) => who.fetch(to, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded', origin: s.daemon.url, 'sec-fetch-site': 'same-origin', ...more },
+      body: new URLSearchParams([...form.fields, ['vault', s.vault.id], ['decision', 'allow']].filter(([name], i, all) => all.findIndex(([n]) => n === name) === i)),
+    });
+    await signIn(thief, asked.address);
+    assert.equal((await yes(other.address, jar)).status, 403, 'for another client');
+    assert.equal((await yes(form.url.replace('a+state', 'another'), jar)).status, 403, 'for another request');
+    assert.equal((await yes(form.url, thief)).status, 403, 'in another browser');
+    for (const more of [{ 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }, { 'sec-fetch-site': 'none' }]) {
+      assert.equal((await yes(form.url, jar, more)).status, 403, JSON.stringify(more));
+    }
+    const done = await yes(form.url, jar);
+    assert.equal(done.status, 303);
+    assert.ok(new URL(done.headers.get('location')).searchParams.get('code'));
+  });
+
+  test('MC-07 confused deputy: the provider is not asked before the user has gone on, and the state is set only then', async () => {
+    await s.daemon.api('POST', '/users', { subject: 'mia' });
+    const { url } = await s.daemon.api('POST', '/connections/start', { user: 'mia', service: 'acme' });
+    const jar = new Jar();
+    const page = await jar.fetch(url);
+    assert.equal(page.status, 200);
+    assert.equal(page.headers.get('set-cookie'), null, 'looking sets nothing');
+    assert.equal(page.headers.get('location'), null);
+    const html = await page.text();
+    assert.match(html, /mia/);
+    assert.doesNotMatch(html, /state=/);
+    const moved = await jar.submit(firstForm(html, url));
+    assert.equal(moved.status, 303);
+    const [cookie] = moved.headers.getSetCookie();
+    assert.match(cookie, /^valetkey-browser=[^;]{20,}; Path=\/; HttpOnly; SameSite=Lax/);
+    assert.ok(new URL(moved.headers.get('location')).searchParams.get('state').length >= 22);
+  });
+
+  test('MC-07 confused deputy: an https issuer\'s cookies are of this host alone', async (t) => {
+    const daemon = await startDaemon(t, { args: ['--issuer', 'https://vault.example/'], config: 'behind_proxy: true\n' });
+    await daemon.api('POST', '/users', { subject: 'ada' });
+    await daemon.api('POST', '/users/password', { user: 'ada', password });
+    const answer = await fetch(`${daemon.url}/login`, {
+      method: 'POST', redirect: 'manual', headers: { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' },
+      body: new URLSearchParams({ subject: 'ada', password, go: '' }),
+    });
+    const [cookie] = answer.headers.getSetCookie();
+    assert.match(cookie, /^__Host-[^=]+=[^;]+; Path=\/; HttpOnly; SameSite=Lax; Max-Age=\d+; Secure$/);
+  });
+
+  test('MC-09 elicitation, URL mode: who is signed in as somebody else cannot finish it', async () => {
+    await s.daemon.api('POST', '/users', { subject: 'lin' });
+    await s.daemon.api('POST', '/users/password', { user: 'lin', password });
+    const { url } = await s.daemon.api('POST', '/connections/start', { user: 'lin', service: 'acme' });
+    const jar = new Jar();
+    await signIn(jar, asking(s.daemon, await register(s.daemon), s.vault).address);
+    const page = await (await jar.fetch(url)).text();
+    assert.match(page, /name="password"/, 'ada is asked to sign in as lin');
+    const forced = await jar.submit({ url, method: 'POST', fields: [] });
+    assert.match(await forced.text(), /name="password"/);
+    assert.equal(forced.headers.get('location'), null);
+    assert.equal((await s.daemon.list('/connections?user=lin')).length, 0);
   });
 });

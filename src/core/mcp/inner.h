@@ -22,7 +22,7 @@ enum {
 
 struct session {
 	char id[33];
-	struct id tenant, vault;
+	struct id tenant, vault, agent;
 	bool asks_by_url;
 	usec_t used; /* boot clock */
 };
@@ -92,7 +92,7 @@ void answer_modern(struct dynbuf *out, const char *type, bool cached);
 
 /* session.c */
 must_check enum err session_new(struct mcp *mcp, const struct turn *turn, struct session **ret);
-/* NULL: unknown, or another vault's. */
+/* NULL: unknown, or another vault's, or another client's of the same vault. */
 struct session *session_find(struct mcp *mcp, const struct turn *turn, struct bytes id);
 void session_end(struct mcp *mcp, struct session *session);
 

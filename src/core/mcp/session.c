@@ -44,6 +44,7 @@ enum err session_new(struct mcp *mcp, const struct turn *turn, struct session **
 	dynbuf_done(&text);
 	session->tenant = turn->permit.vault.tenant;
 	session->vault = turn->permit.vault.id;
+	session->agent = turn->permit.agent;
 	session->used = turn->flow->boot;
 	if (err == OK)
 		err = map_put(&mcp->sessions, key_of(str(session->id)), session);
@@ -62,6 +63,7 @@ struct session *session_find(struct mcp *mcp, const struct turn *turn, struct by
 	struct session *session = map_find(&mcp->sessions, key_of(id));
 	if (session == NULL || !ct_eq(id, str(session->id)) ||
 	    !id_eq(session->vault, turn->permit.vault.id) ||
+	    !id_eq(session->agent, turn->permit.agent) ||
 	    !id_eq(session->tenant, turn->permit.vault.tenant))
 		return NULL;
 	if (turn->flow->boot > session->used + SESSION_IDLE_S * USEC_PER_S) {
