@@ -15,7 +15,6 @@ static const char *const once[] = {
 	"origin",
 	"referer",
 	"user-agent",
-	"dpop",
 	"max-forwards",
 	"if-modified-since",
 	"if-unmodified-since",

@@ -221,7 +221,6 @@ static void it_refuses_doubtful_framing_and_closes(void **state)
 		{ "Host: a/b\r\n", "400" },
 		{ "Host:\r\n", "400" },
 		{ HOST "Authorization: a\r\nAuthorization: b\r\n", "400" },
-		{ HOST "DPoP: a\r\nDPoP: b\r\n", "400" },
 		{ HOST "Expect: magic\r\n", "417" },
 	};
 	struct fixture *f = *state;

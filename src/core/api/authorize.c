@@ -20,19 +20,24 @@
 #include "core/flow/clients.h"
 #include "core/flow/compiled.h"
 #include "core/flow/grants.h"
+#include "core/flow/pushed.h"
 #include "core/policy/policy.h"
 
 enum { STATE_MAX = 2048, LOCATION_MAX = 8192, CHALLENGE_TEXT = 43, VAULTS_SHOWN = 100 };
 
 /* One authorization request, as far as it is understood. */
 struct request {
-	struct bytes query; /* as it came */
-	struct form form;
+	struct bytes query;  /* as it came */
+	struct form form;    /* the request: of the query, or as it was pushed */
+	struct form named;   /* the query then */
+	struct bytes pushed; /* p = NULL: it was not */
 	struct client client;
 	struct bytes redirect;
 	bool redirect_sent;
 	char scope[SCOPES_MAX_BYTES + 1];
 	uint8_t challenge[32];
+	uint8_t jkt[JWK_THUMBPRINT_LEN];
+	bool bound;	 /* to that key */
 	struct id vault; /* none: the user chooses */
 	struct bytes cookie;
 	struct user_row user;
@@ -43,6 +48,7 @@ static void request_done(struct request *request)
 {
 	clients_done(&request->client);
 	form_done(&request->form);
+	form_done(&request->named);
 }
 
 static struct bytes query_of(const struct call *call)
@@ -132,6 +138,22 @@ static enum err read_challenge(struct request *request)
 	return OK;
 }
 
+/* RFC 9449 10: the key that the code is to be bound to. */
+static enum err read_key(struct request *request)
+{
+	const struct bytes text = form_find(&request->form, "dpop_jkt");
+	size_t n;
+
+	request->bound = text.p != NULL;
+	if (!request->bound)
+		return OK;
+	if (text.n != JWK_THUMBPRINT_TEXT ||
+	    base64url_parse(text, request->jkt, sizeof request->jkt, &n) != OK ||
+	    n != sizeof request->jkt)
+		return ERR_MALFORMED;
+	return OK;
+}
+
 /* What is wrong with the rest, to be told to the client. */
 static enum err check_rest(const struct flow *flow, struct request *request)
 {
@@ -153,7 +175,12 @@ static enum err check_rest(const struct flow *flow, struct request *request)
 		return ERR_MALFORMED;
 	if (!clientmeta_grants(request->client.meta, "authorization_code"))
 		return ERR_UNAUTHORIZED_CLIENT;
+	if (request->pushed.p == NULL &&
+	    json_is_true(
+		    json_object_get(request->client.meta, "require_pushed_authorization_requests")))
+		return ERR_MALFORMED;
 	TRY(read_challenge(request));
+	TRY(read_key(request));
 	TRY(grants_scopes(form_find(form, "scope"), request->scope));
 	if (form_find(form, "resource").p == NULL)
 		return OK;
@@ -184,6 +211,22 @@ static void ask_sign_in(struct flow *flow, struct call *call, const struct reque
 		signin_page(flow, call, dynbuf_view(&go), NULL);
 }
 
+/* RFC 9126 4: what the client has pushed counts, and nothing that stands beside its name. */
+static enum err take_pushed(struct flow *flow, struct request *request)
+{
+	struct bytes text;
+
+	request->pushed = form_find(&request->form, "request_uri");
+	if (request->pushed.p == NULL)
+		return OK;
+	if (form_count(&request->form, "request_uri") > 1)
+		return ERR_MALFORMED;
+	TRY(pushed_find(flow, request->pushed, request->client.agent.id, &text));
+	request->named = request->form; /* it holds the name */
+	request->form = (struct form){ 0 };
+	return form_parse(text, &request->form);
+}
+
 /* Reads and checks everything that does not need the user's word. False: it is answered, or waits
  * for the client's document. */
 static bool read_request(struct flow *flow, struct call *call, fetch_again_fn again,
@@ -199,6 +242,8 @@ static bool read_request(struct flow *flow, struct call *call, fetch_again_fn ag
 				   &request->client, &waits);
 	if (err == OK && waits)
 		return false;
+	if (err == OK)
+		err = take_pushed(flow, request);
 	if (err == OK)
 		err = find_redirect(request);
 	if (err != OK) {
@@ -411,6 +456,8 @@ static enum err say_yes(struct flow *flow, struct call *call, const struct reque
 	    (!id_none(request->vault) && !id_eq(request->vault, yes.vault)))
 		return ERR_INVALID_TARGET;
 	memcpy(yes.challenge, request->challenge, sizeof yes.challenge);
+	if (request->bound)
+		yes.jkt = request->jkt;
 	return grants_code(flow, call, &yes, ret);
 }
 
@@ -444,6 +491,10 @@ static void decide(struct flow *flow, struct call *call)
 	if (form_parse(call->request.body, &form) != OK || !is_ours(flow, &request, &form)) {
 		page_message(flow, call, 403, "This form is not of this session",
 			     "Nothing was decided.", "Start again from the program that asks.");
+		return;
+	}
+	if (request.pushed.p != NULL && pushed_end(flow, request.pushed) != OK) {
+		stop(flow, call, ERR_NOT_FOUND);
 		return;
 	}
 	if (!bytes_is(form_find(&form, "decision"), "allow")) {

@@ -117,11 +117,18 @@ static enum err who(struct flow *flow, struct call *call, struct permit *permit)
 {
 	struct ipc_record record;
 
-	const enum err err = bearer_permit(flow, call, GRANTS_SCOPE_MCP, permit);
-	if (err == OK || err == ERR_UNAUTHORIZED)
-		return err;
-	permit_record(flow, call, permit, EVENT_call, OUTCOME_DENIED, &record);
-	return permit_deny(flow, call, permit, &record, err);
+	enum err err = bearer_permit(flow, call, GRANTS_SCOPE_MCP, permit);
+	if (err == OK)
+		return OK;
+	if (err != ERR_UNAUTHORIZED) {
+		permit_record(flow, call, permit, EVENT_call, OUTCOME_DENIED, &record);
+		err = permit_deny(flow, call, permit, &record, err);
+	}
+	if (err_row(err)->status == 401 || err == ERR_TOKEN_SCOPE) {
+		bearer_challenge(flow, call, err, str(""), GRANTS_SCOPE_MCP);
+		reply_problem(flow, call, err, NULL);
+	}
+	return err;
 }
 
 /* The arguments as they came: what is approved are these bytes. */

@@ -7,6 +7,7 @@
 #include "core/api/token.h"
 #include "core/authserver/clientmeta.h"
 #include "core/flow/clients.h"
+#include "core/flow/proof.h"
 
 static void refuse(struct flow *flow, struct call *call, enum err err, bool basic)
 {
@@ -21,6 +22,7 @@ struct asked {
 	struct form form;
 	struct client_proof proof;
 	struct client client;
+	struct proof key; /* that it signed with (RFC 9449) */
 };
 
 static void asked_done(struct asked *asked)
@@ -50,6 +52,7 @@ static struct grants_client client_of(const struct asked *asked)
 	return (struct grants_client){
 		.tenant = asked->client.agent.tenant,
 		.agent = asked->client.agent.id,
+		.jkt = asked->key.present ? asked->key.jkt : NULL,
 		.confidential = asked->client.proven,
 	};
 }
@@ -141,7 +144,19 @@ static void reply_tokens(struct flow *flow, struct call *call, const struct gran
 	set_int(o, "expires_in", GRANTS_ACCESS_LIFE_S);
 	set_bytes(o, "refresh_token", str(tokens->refresh.s));
 	set_bytes(o, "scope", str(tokens->scope));
+	if (tokens->bound && flow->settings.dpop_nonce)
+		proof_nonce(flow, call); /* RFC 9449 8.2 */
 	oauth_reply(flow, call, 200, o);
+}
+
+/* RFC 9449 5; a client may have said that it always signs (5.2). */
+static enum err take_key(struct flow *flow, struct call *call, struct asked *asked)
+{
+	TRY(proof_take(flow, call, (struct bytes){ NULL, 0 }, &asked->key));
+	return !asked->key.present && json_is_true(json_object_get(asked->client.meta,
+								   "dpop_bound_access_tokens"))
+		       ? ERR_INVALID_DPOP_PROOF
+		       : OK;
 }
 
 static void tokens_again(struct flow *flow, struct call *call, enum err err)
@@ -167,6 +182,8 @@ void token_grant(struct flow *flow, struct call *call)
 		err = clients_prove(flow, call, &asked.proof, tokens_again, &asked.client, &waits);
 	if (err == OK && waits)
 		return;
+	if (err == OK)
+		err = take_key(flow, call, &asked);
 	if (err == OK)
 		err = grant_tokens(flow, call, &asked, &tokens);
 	if (err == OK)
@@ -266,6 +283,10 @@ static void introspect_again(struct flow *flow, struct call *call, enum err err)
 		refuse(flow, call, err, false);
 }
 
+/* Of tokens that are not the client's to know about: nobody tries them by the thousand (RFC 7662
+ * 4). */
+static const struct throttle_rate misses = { .burst = 300, .every = USEC_PER_S };
+
 /* A client learns about access tokens that it was given, or that are for a vault of its own; about
  * all others it learns that they are not active (RFC 7662 4). */
 static enum err introspect(struct flow *flow, const struct asked *asked, json_t **ret)
@@ -279,6 +300,10 @@ static enum err introspect(struct flow *flow, const struct asked *asked, json_t 
 		return ERR_MALFORMED;
 	if (!asked->client.proven)
 		return ERR_INVALID_CLIENT;
+	const struct id key = throttle_key("introspect", id_bytes(&asked->client.agent.id),
+					   (struct bytes){ NULL, 0 });
+	if (throttle_wait(&flow->throttle, key, misses, flow->boot) > 0)
+		return ERR_RATE_LIMITED;
 	enum err err = grants_live(flow, text, &grant, &token);
 	if (err == OK && token.kind != GRANT_ACCESS)
 		err = ERR_INVALID_TOKEN;
@@ -291,6 +316,8 @@ static enum err introspect(struct flow *flow, const struct asked *asked, json_t 
 		err = ERR_INVALID_TOKEN;
 	if (err != OK && err != ERR_INVALID_TOKEN && err != ERR_NOT_FOUND)
 		return err;
+	if (err != OK)
+		throttle_take(&flow->throttle, key, misses, flow->boot);
 	*ret = err == OK ? active(flow, &grant, &token) : json_pack("{s:b}", "active", 0);
 	return *ret == NULL ? FAULT_NOMEM : OK;
 }

@@ -6,6 +6,7 @@
 #include "core/api/reply.h"
 #include "core/flow/clients.h"
 #include "core/flow/grants.h"
+#include "core/flow/proof.h"
 
 static void set_url(json_t *o, const struct flow *flow, const char *name, const char *path)
 {
@@ -21,6 +22,15 @@ static json_t *algorithms(void)
 
 	for (size_t i = 0; clients_algorithm(i) != NULL; i++)
 		json_array_append_new(list, json_string(clients_algorithm(i)));
+	return list;
+}
+
+static json_t *dpop_algorithms(void)
+{
+	json_t *list = json_array();
+
+	for (enum jwk_alg alg = 1; alg < JWK_ALG_END; alg++)
+		json_array_append_new(list, json_string(jwk_alg_name(alg)));
 	return list;
 }
 
@@ -57,6 +67,10 @@ enum err get_metadata(struct flow *flow, struct call *call, const struct api_in 
 			    json_pack("[s,s,s,s]", "client_secret_basic", "client_secret_post",
 				      "private_key_jwt", "none"));
 	json_object_set_new(o, "token_endpoint_auth_signing_alg_values_supported", algorithms());
+	set_url(o, flow, "pushed_authorization_request_endpoint", "oauth/par");
+	json_object_set_new(o, "dpop_signing_alg_values_supported", dpop_algorithms());
+	if (flow->settings.client_documents)
+		json_object_set_new(o, "client_id_metadata_document_supported", json_true());
 	if (flow->settings.registration_open)
 		set_url(o, flow, "registration_endpoint", "oauth/register");
 	reply_json(flow, call, 200, o);
@@ -73,6 +87,7 @@ static enum err reply_resource(struct flow *flow, struct call *call, const char 
 	json_object_set_new(o, "authorization_servers", json_pack("[s]", flow->settings.issuer));
 	json_object_set_new(o, "scopes_supported", json_pack("[s]", GRANTS_SCOPE_MCP));
 	json_object_set_new(o, "bearer_methods_supported", json_pack("[s]", "header"));
+	json_object_set_new(o, "dpop_signing_alg_values_supported", dpop_algorithms());
 	json_object_set_new(o, "resource_name", json_string("Valetkey"));
 	reply_json(flow, call, 200, o);
 	return OK;

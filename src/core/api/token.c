@@ -4,6 +4,7 @@
 #include "core/api/token.h"
 #include "core/flow/clients.h"
 #include "core/flow/exchange.h"
+#include "core/flow/proof.h"
 #include "core/oauth/client.h"
 #include "core/oauth/lending.h"
 
@@ -51,6 +52,8 @@ static void refuse(struct flow *flow, struct call *call, enum err err, bool basi
 
 	call_reset(call);
 	token_headers(call);
+	if (err == ERR_USE_DPOP_NONCE)
+		proof_nonce(flow, call);
 	if (basic && status == 401)
 		call_header(call, "www-authenticate", str("Basic realm=\"valetkey\""));
 	if (status == 503 || status == 429) {
@@ -128,6 +131,7 @@ static void token_run(struct flow *flow, struct call *call)
 	scoped(client_proof_done) struct client_proof proof = { 0 };
 	struct lending_request lending;
 	struct id agent = { { 0 } };
+	struct proof key = { 0 };
 	bool waits = false;
 
 	enum err err = form_parse(call->request.body, &form);
@@ -139,6 +143,8 @@ static void token_run(struct flow *flow, struct call *call)
 		err = read_request(call, &form, &proof, &lending);
 	if (err == OK)
 		err = check_key(flow, call, &proof, &agent, &waits);
+	if (err == OK && !waits)
+		err = proof_take(flow, call, (struct bytes){ NULL, 0 }, &key);
 	if (err != OK)
 		refuse(flow, call, err, proof.basic);
 	if (err != OK || waits)

@@ -15,17 +15,6 @@ void clients_done(struct client *client)
 	json_free(&client->meta);
 }
 
-static struct id guess_key(struct bytes client_id, struct id address)
-{
-	const struct bytes parts[] = { { address.b, ID_LEN }, client_id };
-	uint8_t hash[SHA256_LEN];
-	struct id key;
-
-	sha256(parts, ARRAY_LEN(parts), hash);
-	memcpy(key.b, hash, sizeof key.b);
-	return key;
-}
-
 static enum err not_throttled(struct flow *flow, struct id key, uint64_t *ret_wait_s)
 {
 	const usec_t wait = throttle_wait(&flow->throttle, key, guesses, flow->boot);
@@ -54,7 +43,7 @@ static enum err check_secret(struct flow *flow, const struct client_proof *proof
 enum err clients_secret(struct flow *flow, const struct client_proof *proof, struct id address,
 			struct agent_row *ret, uint64_t *ret_wait_s)
 {
-	const struct id key = guess_key(proof->id, address);
+	const struct id key = throttle_key("client", id_bytes(&address), proof->id);
 
 	TRY(not_throttled(flow, key, ret_wait_s));
 	const enum err err = check_secret(flow, proof, ret);
@@ -231,7 +220,8 @@ static enum err by_assertion(const struct finding *finding, const struct client_
 	TRY(assertion_read(proof->assertion, &assertion));
 	if (proof->id.p != NULL && !bytes_eq(proof->id, assertion.client_id))
 		return ERR_INVALID_CLIENT;
-	const struct id key = guess_key(assertion.client_id, finding->call->address);
+	const struct id key =
+		throttle_key("client", id_bytes(&finding->call->address), assertion.client_id);
 	TRY(not_throttled(flow, key, &wait_s));
 	TRY(find(finding, assertion.client_id, ret, &row));
 	if (*finding->waits)

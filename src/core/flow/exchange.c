@@ -54,6 +54,7 @@ static enum err exchange_decide(struct flow *flow, const struct call *call, stru
 		.client_secret = request->client_secret,
 		.address = call->address,
 		.agent = request->agent,
+		.jkt = call->proved ? call->jkt : NULL,
 		.scope = GRANTS_SCOPE_EXCHANGE,
 	};
 

@@ -23,13 +23,9 @@ static bool is_left_out(struct bytes name)
 
 static enum err throttled(struct flow *flow, const struct call *call, const struct client *client)
 {
-	const struct bytes parts[] = { str("push"), id_bytes(&client->agent.id),
-				       id_bytes(&call->address) };
-	uint8_t hash[SHA256_LEN];
-	struct id key;
+	const struct id key =
+		throttle_key("push", id_bytes(&client->agent.id), id_bytes(&call->address));
 
-	sha256(parts, ARRAY_LEN(parts), hash);
-	memcpy(key.b, hash, sizeof key.b);
 	if (throttle_wait(&flow->throttle, key, pushes, flow->boot) > 0)
 		return ERR_RATE_LIMITED;
 	throttle_take(&flow->throttle, key, pushes, flow->boot);

@@ -11,17 +11,6 @@ static const struct throttle_rate of_one_place = { .burst = 10, .every = 10 * US
 static const struct throttle_rate of_user = { .burst = 50, .every = 20 * USEC_PER_S };
 static const struct throttle_rate of_all = { .burst = 20, .every = USEC_PER_S / 5 };
 
-static struct id key_of(const char *label, struct bytes a, struct bytes b)
-{
-	const struct bytes parts[] = { { (const uint8_t *)label, strlen(label) + 1 }, a, b };
-	uint8_t hash[SHA256_LEN];
-	struct id key;
-
-	sha256(parts, ARRAY_LEN(parts), hash);
-	memcpy(key.b, hash, sizeof key.b);
-	return key;
-}
-
 static enum err hash_password(const struct password_row *row, struct bytes password,
 			      uint8_t ret[static 32])
 {
@@ -81,9 +70,10 @@ static enum err attempt(struct flow *flow, const struct call *call, struct bytes
 		struct id key;
 		struct throttle_rate rate;
 	} buckets[] = {
-		{ key_of("sign-in of one user at one address", subject, address), of_one_place },
-		{ key_of("sign-in of one user", subject, str("")), of_user },
-		{ key_of("sign-in", str(""), str("")), of_all },
+		{ throttle_key("sign-in of one user at one address", subject, address),
+		  of_one_place },
+		{ throttle_key("sign-in of one user", subject, str("")), of_user },
+		{ throttle_key("sign-in", str(""), str("")), of_all },
 	};
 	usec_t wait = 0;
 

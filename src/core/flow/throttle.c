@@ -3,10 +3,27 @@
 
 #include <stddef.h>
 
+#include "crypto/crypto.h"
+
 /* Keys are keyed hashes or random: any of their bytes are evenly spread. */
 static size_t set_of(struct id key)
 {
 	return ((size_t)key.b[14] << 8 | key.b[15]) % THROTTLE_SETS;
+}
+
+struct id throttle_key(const char *label, struct bytes a, struct bytes b)
+{
+	const uint8_t n[] = { (uint8_t)(a.n >> 24), (uint8_t)(a.n >> 16), (uint8_t)(a.n >> 8),
+			      (uint8_t)a.n };
+	const struct bytes parts[] = {
+		{ (const uint8_t *)label, strlen(label) + 1 }, { n, sizeof n }, a, b
+	};
+	uint8_t hash[SHA256_LEN];
+	struct id key;
+
+	sha256(parts, ARRAY_LEN(parts), hash);
+	memcpy(key.b, hash, sizeof key.b);
+	return key;
 }
 
 static usec_t left_now(const struct throttle_bucket *bucket, struct throttle_rate rate, usec_t now)

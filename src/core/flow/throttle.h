@@ -29,6 +29,8 @@ struct throttle_rate {
 	usec_t every;	/* one more comes back in this time */
 };
 
+/* The key of what @label counts, for @a and @b; either may be empty. */
+struct id throttle_key(const char *label, struct bytes a, struct bytes b);
 /* How long until @key has something to take, 0 if it has now. Changes nothing. */
 usec_t throttle_wait(const struct throttle *throttle, struct id key, struct throttle_rate rate,
 		     usec_t now);

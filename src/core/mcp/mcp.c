@@ -307,12 +307,11 @@ static enum err who(struct turn *turn, struct bytes vault)
 	if (err == ERR_UNAUTHORIZED)
 		return err;
 	if (id_parse("vault", vault, &id) != OK || !id_eq(id, turn->permit.vault.id))
-		err = err == OK || !id_none(turn->permit.vault.id) ? ERR_UNAUTHORIZED : err;
+		err = err == OK || !id_none(turn->permit.vault.id) ? ERR_INVALID_TOKEN : err;
 	if (err == OK)
 		return OK;
 	permit_record(turn->flow, turn->call, &turn->permit, EVENT_call, OUTCOME_DENIED, &record);
-	err = permit_deny(turn->flow, turn->call, &turn->permit, &record, err);
-	return err == ERR_INVALID_TOKEN ? ERR_UNAUTHORIZED : err;
+	return permit_deny(turn->flow, turn->call, &turn->permit, &record, err);
 }
 
 void mcp_handle(struct flow *flow, struct call *call, struct bytes vault)
