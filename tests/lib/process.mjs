@@ -129,6 +129,10 @@ const ends = new WeakMap();
 /** Like t.after(), which runs the oldest first: a folder would go before the daemon in it. */
 export function atEnd(t, end) {
   if (!t) return;
+  if (t instanceof Ends) {
+    t.after(end);
+    return;
+  }
   if (!ends.has(t)) {
     const list = new Ends();
     ends.set(t, list);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The official conformance suite, both requirement sets, directly against a vault. What it expects
-// of a server made for it (its fixtures) a vault does not have: conformance-*.yml says which.
+// The official conformance suite: its stable version and both requirement sets of its next, directly against a vault, and
+// its scenarios for authorization servers. What it expects of a server made for it (its fixtures) a vault does not have:
+// conformance-*.yml says which.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { acmeStage } from '../lib/acme.mjs';
-import { folder, run } from '../lib/process.mjs';
+import { consent, password, register } from '../lib/authorize.mjs';
+import { Program, atEnd, folder, freePort, run } from '../lib/process.mjs';
 import { startShim } from '../lib/shim.mjs';
 
 const stable = new URL('../node_modules/conformance-stable/dist/index.js', import.meta.url).pathname;
@@ -34,3 +36,20 @@ for (const set of ['2025-11-25', '2026-07-28']) {
     assert.equal(code, 0, `${summary}\n${err}`);
   });
 }
+
+// It has a client without a secret: with one it would show none, as the metadata lists `none` among the ways.
+test('conformance, the authorization server', async (t) => {
+  const s = await acmeStage(t);
+  await s.daemon.api('POST', '/users/password', { user: s.user, password });
+  const port = await freePort();
+  const client = await register(s.daemon, { redirect_uris: [`http://127.0.0.1:${port}/callback`] });
+  const program = new Program(process.execPath, [suite, 'authorization', '--url', `${s.daemon.url}/`, '--client-id', client.client_id,
+    '--resource', s.vault.mcp_url, '--port', `${port}`, '-o', folder(t)]);
+  atEnd(t, () => program.stop());
+  const [, address] = await program.says(/^(http\S+\/authorize\?\S+)$/m, 30000);
+  await program.says(/Callback server started/);
+  assert.equal((await fetch(await consent(address))).status, 200);
+  const { code } = await program.ended;
+  assert.equal(code, 0, program.out + program.err);
+  assert.match(program.out, /Total: 2 passed, 0 failed/);
+});

@@ -2,6 +2,7 @@
 // The endpoint by hand, in both eras: what is refused and how, sessions, streams, held calls.
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 
 import { acmePolicy, acmeStage } from '../lib/acme.mjs';
@@ -284,4 +285,36 @@ test('a daemon that is stopped does not wait for who only listens, and a call th
   await s.approve(one.id);
   assert.equal((await again).body.result.isError, false);
   assert.equal(s.upstream.writes().length, 1);
+});
+
+test('sixty-four large messages at a time, whoever sends them: the next is refused, small ones are served, and memory has its bound', async (t) => {
+  const s = await acmeStage(t);
+  const e = new Endpoint(s.vault);
+  const { port, pathname } = new URL(e.url);
+  const most = 4 * 1024 * 1024;
+  const sockets = [];
+  t.after(() => sockets.forEach((socket) => socket.destroy()));
+  const sendAllButOne = () => new Promise((done, failed) => {
+    const socket = connect(port, '127.0.0.1');
+    sockets.push(socket);
+    socket.once('error', failed);
+    socket.once('data', (answer) => failed(new Error(`${answer}`)));
+    socket.write(`POST ${pathname} HTTP/1.1\r\nHost: localhost:${port}\r\nContent-Type: application/json\r\nContent-Length: ${most}\r\n\r\n`);
+    socket.write(Buffer.alloc(most - 1, 120), done);
+  });
+  const before = s.daemon.memory().gate;
+  await Promise.all(Array.from({ length: 64 }, sendAllButOne));
+  await waitFor(() => s.daemon.memory().gate > 200 * 1024 * 1024, { what: 'their bodies' });
+  for (let i = 0; i < 20; i++) assert.equal(await judged(e.url, most), 503);
+  assert.equal((await e.modern('tools/list')).status, 200, 'small ones are served');
+  const grown = s.daemon.memory();
+  assert.ok(grown.gate - before < 64 * (most + 64 * 1024) + 32 * 1024 * 1024, `${grown.gate - before} bytes more in gate`);
+  assert.ok(grown.core < 64 * 1024 * 1024, `${grown.core} bytes in core`);
+  sockets.splice(0).forEach((socket) => socket.destroy());
+  const large = JSON.stringify({
+    jsonrpc: '2.0', id: 1, method: 'tools/list',
+    params: { _meta: { [`${meta}protocolVersion`]: '2026-07-28', [`${meta}clientCapabilities`]: {}, pad: 'x'.repeat(3 * 1024 * 1024) } },
+  });
+  await waitFor(async () => (await e.send(large, { headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/list' } })).status === 200,
+    { what: 'room for a large one' });
 });

@@ -292,7 +292,7 @@ enum err events_follow(struct events *events, uint64_t size, unsigned lines, uns
 
 	if (events->buffer == NULL)
 		events->buffer = malloc(FOLLOW_BYTES);
-	follow.postings = calloc((size_t)follow.lines * POSTINGS_OF_LINE, sizeof *follow.postings);
+	follow.postings = malloc((size_t)follow.lines * POSTINGS_OF_LINE * sizeof *follow.postings);
 	if (events->buffer == NULL || follow.postings == NULL) {
 		free(follow.postings);
 		return FAULT_NOMEM;
