@@ -288,6 +288,16 @@ describe('token exchange', () => {
     assert.ok(events.some((e) => e.kind === 'exchange' && e.outcome === 'denied'), JSON.stringify(events));
   });
 
+  test('TX-15 an exchange cannot wait for a person, and a policy that asks for it is refused', async () => {
+    for (const effect of ['approve', 'step_up']) {
+      const answer = await s.daemon.raw('POST', '/vaults', {
+        user: 'ada', name: effect, policy: `name: x\nservices:\n  notes:\n    exchange: {effect: ${effect}}\n`,
+      });
+      assert.equal(answer.status, 400);
+      assert.match((await answer.json()).detail, /policy:4/);
+    }
+  });
+
   test('every answer that was given has a record, and every record of success an answer', async () => {
     const before = (await s.daemon.settledEvents()).filter((e) => e.kind === 'exchange' && e.outcome === 'ok').length;
     const answers = await Promise.all(Array.from({ length: 40 }, () => s.ask()));
@@ -295,4 +305,14 @@ describe('token exchange', () => {
     const after = (await s.daemon.settledEvents()).filter((e) => e.kind === 'exchange' && e.outcome === 'ok').length;
     assert.equal(after - before, 40);
   });
+});
+
+test('TX-16 an expired token is not handed out while the provider is away', async (t) => {
+  const s = await stage(t, { rotation: 'replaced', lifetime: 3 });
+  assert.equal((await s.ask()).status, 200);
+  await s.sandbox.control({ service: 'notes', endpoint: 'refresh', times: 1000, mode: 'status', status: 503 });
+  await sleep(3300);
+  const answer = await s.ask();
+  refused(answer, 503, 'provider_unavailable');
+  assert.ok(Number(answer.headers.get('retry-after')) > 0);
 });

@@ -48,6 +48,11 @@ describe('the operator', { concurrency: 3 }, () => {
     assert.equal((await fetch(`${url}/readyz`)).status, 503);
     const refused = await fetch(`${url}/oauth/token`, { method: 'POST', body: new URLSearchParams({ grant_type: 'x' }) });
     assert.ok(refused.status === 503 || refused.status === 400, String(refused.status));
+    await t.test('RV-06 7009 2.2.1: what cannot be revoked now is said to be so', async () => {
+      const answer = await fetch(`${url}/oauth/revoke`, { method: 'POST', body: new URLSearchParams({ token: 'x' }) });
+      assert.equal(answer.status, 503);
+      assert.ok(Number(answer.headers.get('retry-after')) > 0);
+    });
     const bad = await run(binary, ['key', 'unseal', '--passphrase-file', wrong], { env });
     assert.notEqual(bad.code, 0);
     assert.equal((await fetch(`${url}/readyz`)).status, 503);

@@ -297,8 +297,8 @@ test('lies and traps', async (t) => {
     ['the metadata redirect elsewhere', 502, /not there/, ({ remote, authority }) => {
       remote.routes[remote.place] = () => ({ status: 302, headers: { location: `${authority.issuer}/metadata` } });
     }],
-    ['MD-06 another issuer', 502, /another issuer/, ({ authority }) => { authority.metadata = { issuer: 'https://evil.example' }; }],
-    ['MD-06 the same issuer with a slash', 502, /another issuer/, ({ authority }) => { authority.metadata = { issuer: `${authority.issuer}/` }; }],
+    ['RP-09 MD-06 another issuer', 502, /another issuer/, ({ authority }) => { authority.metadata = { issuer: 'https://evil.example' }; }],
+    ['RP-09 MD-06 the same issuer with a slash', 502, /another issuer/, ({ authority }) => { authority.metadata = { issuer: `${authority.issuer}/` }; }],
     ['no PKCE', 502, /PKCE/, ({ authority }) => { authority.metadata = { code_challenge_methods_supported: null }; }],
     ['only plain PKCE', 502, /PKCE/, ({ authority }) => { authority.metadata = { code_challenge_methods_supported: ['plain'] }; }],
     ['an authorization endpoint that is a script', 502, /endpoints/, ({ authority }) => { authority.metadata = { authorization_endpoint: 'javascript:alert(1)' }; }],

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/flow/objects.h"
+#include "core/authserver/redirect.h"
 
 #include "core/api/reply.h"
 #include "core/flow/signin.h"
@@ -170,8 +171,9 @@ static enum err join_uris(const json_t *uris, struct dynbuf *out)
 		return ERR_MALFORMED;
 	json_array_foreach(uris, i, uri)
 	{
-		if (!json_is_string(uri) || strchr(json_string_value(uri), '\n') != NULL)
-			return ERR_MALFORMED;
+		if (!json_is_string(uri) ||
+		    redirect_check(str(json_string_value(uri)), REDIRECT_BY_OPERATOR) != OK)
+			return ERR_INVALID_REDIRECT;
 		if (i > 0)
 			dynbuf_u8(out, '\n');
 		dynbuf_str(out, json_string_value(uri));
