@@ -19,6 +19,7 @@
 #include "courier/foreign.h"
 #include "courier/kept.h"
 #include "courier/place.h"
+#include "courier/reply.h"
 #include "courier/scrub.h"
 #include "courier/streams.h"
 #include "crypto/crypto.h"
@@ -54,6 +55,8 @@ struct job {
 	bool hold;	       /* 401 goes to core */
 	bool streamed;	       /* the head has gone to gate */
 	bool cancelled, unusable;
+	struct reply *reply; /* that is looked for in an event stream; NULL: none */
+	bool events;	     /* the answer is such a stream */
 	uint16_t status;
 	struct buf *shown; /* of a streamed answer, what core sees of its headers */
 	char host[GUARD_HOST_MAX];
@@ -67,6 +70,7 @@ static const char *const shown[] = {
 	"deprecation",
 	"etag",
 	"link",
+	"mcp-session-id",
 	"ratelimit",
 	"ratelimit-policy",
 	"ratelimit-limit",
@@ -121,6 +125,7 @@ static void job_free(struct job **jobp)
 	buf_free(&job->select);
 	buf_free(&job->shown);
 	scrub_done(&job->scrub);
+	reply_free(&job->reply);
 	stream_leave(&job->stream, false);
 	free(job);
 }
@@ -361,6 +366,23 @@ static bool is_astray(const struct job *job, const struct httpc_response *respon
 	return job->number != 0 && response->outcome == HTTPC_ANSWERED && !held && !job->cancelled;
 }
 
+/* Ended by us as soon as the reply was there, or as soon as there was too much before it. */
+static void tell_reply(struct job *job, const struct httpc_response *response)
+{
+	struct httpc_response whole = *response;
+
+	if (reply_found(job->reply, &whole.body)) {
+		whole.outcome = HTTPC_ANSWERED;
+		whole.status = job->status;
+		whole.headers = reply_headers(job->reply, &whole.header_count);
+		tell_answer(job, &whole);
+	} else if (response->outcome == HTTPC_ANSWERED || reply_ended(job->reply)) {
+		tell_outcome(job, COURIER_UNUSABLE, job->status, response->duration_us);
+	} else {
+		tell_outcome(job, COURIER_UNKNOWN, 0, response->duration_us);
+	}
+}
+
 static void on_done(void *ctx, const struct httpc_response *response)
 {
 	static const enum courier_outcome outcomes[] = {
@@ -373,6 +395,8 @@ static void on_done(void *ctx, const struct httpc_response *response)
 	unlink_job(job);
 	if (job->streamed) {
 		tell_stream(job, response);
+	} else if (job->events && !job->unusable) {
+		tell_reply(job, response);
 	} else if (job->unusable || is_astray(job, response)) {
 		tell_outcome(job, COURIER_UNUSABLE, job->status, response->duration_us);
 	} else if (response->outcome == HTTPC_ANSWERED) {
@@ -386,6 +410,29 @@ static void on_done(void *ctx, const struct httpc_response *response)
 			     0, response->duration_us);
 	}
 	job_free(&job);
+}
+
+/* An answer that is no event stream is collected as any other. */
+static bool on_reply_head(void *ctx, const struct httpc_response *response, uint64_t length)
+{
+	struct job *job = ctx;
+
+	(void)length;
+	if (!reply_streams(response))
+		return false;
+	job->status = (uint16_t)response->status;
+	job->events = true;
+	job->unusable = reply_begin(job->reply, response) != OK;
+	return true;
+}
+
+static bool on_reply_piece(void *ctx, struct bytes piece)
+{
+	struct job *job = ctx;
+
+	if (!reply_feed(job->reply, piece))
+		httpc_cancel(job->transfer);
+	return true;
 }
 
 static bool on_stream_head(void *ctx, const struct httpc_response *response, uint64_t length)
@@ -500,6 +547,7 @@ static enum err send_call(struct job *job, const struct ipc_courier_call *call,
 		.upload = call->upload != 0 ? on_stream_upload : NULL,
 		.upload_length = call->upload_bytes,
 	};
+	const struct httpc_stream reply = { .head = on_reply_head, .piece = on_reply_piece };
 	const bool streams = call->stream != 0;
 	const unsigned total = streams ? CALLS_STREAM_MAX_MS : CALLS_TIMEOUT_MAX_MS;
 	const struct httpc_request request = {
@@ -511,7 +559,9 @@ static enum err send_call(struct job *job, const struct ipc_courier_call *call,
 		.total_ms = call->timeout_ms < total ? call->timeout_ms : total,
 		.first_ms = streams ? CALLS_FIRST_MS : 0,
 		.idle_ms = streams ? CALLS_IDLE_MS : 0,
-		.stream = streams ? &stream : NULL,
+		.stream = streams	   ? &stream
+			  : call->rpc != 0 ? &reply
+					   : NULL,
 		.answer_max = call->answer_max < IPC_ANSWER_MAX ? call->answer_max : IPC_ANSWER_MAX,
 	};
 
@@ -556,6 +606,10 @@ static enum err job_begin(struct job *job, const struct ipc_courier_call *call)
 		return ERR_MALFORMED; /* what is cut, or kept, is held whole */
 	if (call->upload != 0 && (call->stream == 0 || call->body.n > 0))
 		return ERR_MALFORMED;
+	if (call->rpc != 0 && (call->stream != 0 || call->cuts.n > 0))
+		return ERR_MALFORMED;
+	if (call->rpc != 0)
+		TRY(reply_new(call->rpc, call->answer_max, &job->reply));
 	if (call->cuts.n > 0)
 		TRY(cut_check(call->cuts));
 	TRY(buf_dup(call->cuts, &job->cuts));

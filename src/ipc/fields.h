@@ -231,6 +231,7 @@ enum {
 	U8(hold)	  /* of a stream, 1: an answer 401 goes to core instead */                 \
 	U8(upload)	  /* of a stream, 1: the body comes from gate in pieces */                 \
 	U64(upload_bytes) /* all ones: not known */                                                \
+	U64(rpc) /* not 0: of an event stream, only the JSON-RPC response with this id counts */   \
 	BYTES(url, IPC_TARGET_MAX)                                                                 \
 	BYTES(headers, IPC_HEADERS_MAX) /* list of header */                                       \
 	BYTES(body, IPC_BODY_MAX)                                                                  \
