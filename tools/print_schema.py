@@ -137,7 +137,11 @@ READERS = {
     'read_revoke_url': URL,
     'read_pkce': {'enum': ['S256', 'none']},
     'read_iss': {'enum': ['required', 'optional']},
-    'read_mcp': lambda t: t.map('read_mcp'),
+    'section_mcp': lambda t: t.map('section_mcp'),
+    'read_listing': lambda t: {'type': 'array', 'maxItems': 128, 'items': t.map('read_listed')},
+    'read_definition': {'type': 'string', 'minLength': 2, 'maxLength': 32768},
+    'read_pin': {'type': 'string', 'pattern': '^[0-9a-f]{64}$'},
+    'read_hidden': {'type': 'integer', 'minimum': 0},
     'read_expiry': either({'enum': ['reply', 'never']}, lambda t: t.map('read_expiry')),
     'read_separator': {'enum': [' ', ',', ';']},
     'read_separators': {'type': 'string', 'pattern': '^[ ,;]{1,3}$'},
@@ -180,6 +184,7 @@ def print_schema():
         '$schema': 'https://json-schema.org/draft/2020-12/schema',
         '$comment': 'SPDX-License-Identifier: Apache-2.0. Printed by tools/print_schema.py.',
         'title': 'A service file of Valetkey',
+        'anyOf': [{'required': ['oauth']}, {'required': ['mcp']}],
         **tables.map('service_keys', later={'tools': {'type': 'array', 'maxItems': 128, 'items': tool}}),
     }
     unused = set(tables.keys) - tables.used

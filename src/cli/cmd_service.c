@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cmd.h"
+#include "cli/cmd_review.h"
 #include "cli/offline/check.h"
 #include "cli/offline/openapi.h"
 
@@ -216,7 +217,12 @@ enum cli_exit cmd_service_client(struct cli *cli)
 /* What is left to do, by how the client came about. */
 static void say_added(struct cli *cli, const char *service, const char *registration)
 {
-	if (strcmp(registration, "missing") == 0)
+	if (strcmp(registration, "none") == 0)
+		cmd_hint(cli,
+			 "\nIt asks for no authorization. Agents get its tools once they are "
+			 "accepted: valetkey service review %s",
+			 service);
+	else if (strcmp(registration, "missing") == 0)
 		cmd_hint(cli,
 			 "\nIts authorization server registers nobody by itself. Register the "
 			 "callback url there, then: valetkey service client %s --client-id ID "
@@ -261,6 +267,8 @@ enum cli_exit cmd_service_add_mcp(struct cli *cli)
 		show_json(&cli->show, answer.json);
 	else
 		show_fields(&cli->show, answer.json, fields, ARRAY_LEN(fields));
+	if (cmd_has(cli, OPTION_ACCEPT))
+		return review_of(cli, service, NULL);
 	say_added(cli, service, how);
 	return CLI_DONE;
 }

@@ -100,6 +100,7 @@ static bool receiver_ok(uint8_t receiver, uint8_t kind)
 		{ RECEIVER_GATE, EVENT_exchange },
 		{ RECEIVER_COURIER, EVENT_call },
 		{ RECEIVER_COURIER, EVENT_context },
+		{ RECEIVER_COURIER, EVENT_remote_ask },
 		{ RECEIVER_COURIER, EVENT_connect },
 		{ RECEIVER_COURIER, EVENT_refresh },
 		{ RECEIVER_COURIER, EVENT_provider_revoke },

@@ -8,13 +8,14 @@ _valetkey() {
 		*' demo '*) known='--help --json --data --tenant --listen --sandbox-listen' ;;
 		*' init '*) known='--help --json --data --tenant --key-file --passphrase-file' ;;
 		*' serve '*) known='--help --json --data --tenant --config --listen --issuer --help-config' ;;
-		'2 service '*) known='list show check import-openapi add add-mcp client' ;;
+		'2 service '*) known='list show check import-openapi add add-mcp review client' ;;
 		*' service list') known='--help --json --data --tenant' ;;
 		*' service show') known='--help --json --data --tenant' ;;
 		*' service check') known='--help --json --data --tenant' ;;
 		*' service import-openapi') known='--help --json --data --tenant --output --match' ;;
 		*' service add') known='--help --json --data --tenant' ;;
-		*' service add-mcp') known='--help --json --data --tenant --id --name --client-id --client-secret-file' ;;
+		*' service add-mcp') known='--help --json --data --tenant --id --name --client-id --client-secret-file --accept' ;;
+		*' service review') known='--help --json --data --tenant --accept' ;;
 		*' service client') known='--help --json --data --tenant --set --client-id --client-secret-file' ;;
 		'2 tenant '*) known='create list' ;;
 		*' tenant create') known='--help --json --data --tenant' ;;

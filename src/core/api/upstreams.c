@@ -12,6 +12,7 @@ static void added(struct flow *flow, struct call *call, enum err err, const void
 		[UPSTREAM_CLIENT_KEPT] = "kept",
 		[UPSTREAM_CLIENT_DOCUMENT] = "document",
 		[UPSTREAM_CLIENT_REGISTERED] = "registered",
+		[UPSTREAM_CLIENT_NONE] = "none",
 	};
 	const struct upstream_added *made = result;
 	json_t *o;

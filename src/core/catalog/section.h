@@ -22,6 +22,11 @@ must_check enum err section_variables(const struct reader *r, const struct yaml_
 				      const struct reader_key *key, void *to);
 must_check enum err section_api(const struct reader *r, const struct yaml_node *node,
 				const struct reader_key *key, void *to);
+must_check enum err section_mcp(const struct reader *r, const struct yaml_node *node,
+				const struct reader_key *key, void *to);
+/* The tools of an MCP server that are accepted and as they were then. */
+must_check enum err section_mcp_tools(const struct reader *r, const struct yaml_node *node,
+				      struct service *service);
 /* After the other parts: names scopes, variables and hosts. */
 must_check enum err section_tools(const struct reader *r, const struct yaml_node *node,
 				  struct service *service);

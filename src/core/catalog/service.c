@@ -31,23 +31,13 @@ static enum err read_nothing(const struct reader *r, const struct yaml_node *nod
 	return OK;
 }
 
-static enum err read_mcp(const struct reader *r, const struct yaml_node *node,
-			 const struct reader_key *key, void *to)
-{
-	static const struct reader_key keys[] = {
-		{ "url", reader_url, offsetof(struct service_mcp, url), true, NULL },
-	};
-
-	return reader_map(r, node, keys, ARRAY_LEN(keys), to);
-}
-
 static const struct reader_key service_keys[] = {
 	{ "id", read_id, offsetof(struct service, id), true, NULL },
 	{ "name", reader_text, offsetof(struct service, name), true, NULL },
 	{ "says", reader_text, offsetof(struct service, says), false, NULL },
-	{ "oauth", section_oauth, offsetof(struct service, oauth), true, NULL },
+	{ "oauth", section_oauth, offsetof(struct service, oauth), false, NULL },
 	{ "api", section_api, offsetof(struct service, api), true, NULL },
-	{ "mcp", read_mcp, offsetof(struct service, mcp), false, NULL },
+	{ "mcp", section_mcp, offsetof(struct service, mcp), false, NULL },
 	{ "resources", section_resources, 0, false, NULL },
 	{ "tools", read_nothing, 0, false, NULL },
 };
@@ -218,9 +208,16 @@ static enum err read_service(const struct reader *r, struct service *service)
 		return READER_REFUSE(r, root,
 				     "a service file is a map with id, name, oauth and api");
 	TRY(reader_map(r, root, service_keys, ARRAY_LEN(service_keys), service));
+	if (service->oauth.authorize_url.n == 0 && service->mcp.url.n == 0)
+		return READER_REFUSE(r, root, "'oauth' is missing");
 	TRY(check_sources(r, service));
 	TRY(check_templates(r, service));
 	TRY(check_mcp(r, service));
+	if (service->mcp.url.n > 0) {
+		if (tools != NULL && tools->first != NULL)
+			return READER_REFUSE(r, tools, "the tools of an MCP server are its own");
+		return section_mcp_tools(r, yaml_find(root, "mcp"), service);
+	}
 	return tools == NULL ? OK : section_tools(r, tools, service);
 }
 
@@ -245,9 +242,12 @@ void service_free(struct service **servicep)
 	if (service == NULL)
 		return;
 	yaml_free(&service->yaml);
-	for (size_t i = 0; service->tools != NULL && i < SERVICE_TOOLS_MAX; i++)
+	for (size_t i = 0; service->tools != NULL && i < SERVICE_TOOLS_MAX; i++) {
 		schema_free(&service->tools[i].schema);
+		buf_free(&service->tools[i].words);
+	}
 	free(service->tools);
+	free(service->mcp.listed);
 	free(service);
 	*servicep = NULL;
 }
@@ -271,7 +271,12 @@ const struct service_resource *service_resource_find(const struct service *servi
 
 bool service_wants_secret(const struct service *service)
 {
-	return service->oauth.auth != SERVICE_AUTH_NONE;
+	return !service_open(service) && service->oauth.auth != SERVICE_AUTH_NONE;
+}
+
+bool service_open(const struct service *service)
+{
+	return service->oauth.authorize_url.n == 0;
 }
 
 const char *service_risk_name(enum service_risk risk)

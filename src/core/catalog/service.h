@@ -210,9 +210,29 @@ struct service_api {
 	struct service_pairs headers;
 };
 
+/* A tool as a remote MCP server has listed it: JSON as core/upstream/definition.h makes it, each
+ * beside its pin. */
+struct service_listed {
+	struct bytes name;
+	struct bytes pin, definition;	   /* accepted by a person; n = 0: never */
+	struct bytes offered_pin, offered; /* what is listed now, where that is something else */
+	int64_t hidden;			   /* characters of `offered` that are not shown */
+	bool gone;			   /* not listed any more */
+};
+
+/* Only a live tool is there for agents. */
+enum service_listed_state {
+	SERVICE_LISTED_NEW = 1,
+	SERVICE_LISTED_LIVE,
+	SERVICE_LISTED_CHANGED,
+	SERVICE_LISTED_GONE,
+};
+
 /* A remote MCP server that the service is; url.n = 0: it is none. */
 struct service_mcp {
 	struct bytes url;
+	size_t listed_n;
+	struct service_listed *listed;
 };
 
 /* The form of a request's body. */
@@ -255,6 +275,10 @@ struct service_tool {
 	struct schema *schema;			/* of the arguments: what `input` says */
 	size_t steps_n;
 	struct service_step steps[SERVICE_STEPS_MAX];
+	/* A remote MCP server's own, which has neither schema nor steps; n = 0: none. */
+	struct bytes remote; /* its definition */
+	struct bytes remote_input, pin;
+	struct buf *words;
 };
 
 enum { SERVICE_ID_LEN = 32 };
@@ -294,6 +318,11 @@ struct bytes service_value(const struct service *service, struct bytes name, ser
  */
 void service_hosts(const struct service *service, service_value_fn find, const void *ctx,
 		   struct dynbuf *out);
+enum service_listed_state service_listed_state(const struct service_listed *listed);
+/* Of what is offered, else of what was accepted: write where it says nothing that counts. */
+enum service_effect service_listed_effect(const struct service_listed *listed);
+/* A remote MCP server that asks for no authorization: there are no accounts and no tokens. */
+bool service_open(const struct service *service);
 /* Whether the token endpoint wants a client secret. */
 bool service_wants_secret(const struct service *service);
 /* RFC 9207 2.4: @iss (p = NULL: none was sent) is the one the file announces, byte for byte; none

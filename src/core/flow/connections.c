@@ -9,6 +9,7 @@
 #include "core/flow/compiled.h"
 #include "core/flow/errand.h"
 #include "core/flow/given.h"
+#include "core/flow/relist.h"
 #include "core/oauth/pkce.h"
 #include "crypto/crypto.h"
 
@@ -59,6 +60,8 @@ enum err connect_start(struct flow *flow, struct call *call, const struct connec
 
 	TRY(store_user_find(flow->store, call->tenant, str("local"), new->user, &user));
 	TRY(compiled_service(flow, call->tenant, new->service, &service));
+	if (service_open(service))
+		return ERR_UNSUPPORTED;
 	TRY(scopes_wanted(service, new->scopes, scopes));
 	row.scopes = str(scopes);
 	if (new->alias.n > 0 && !name_ok(new->alias, ALIAS_MAX_BYTES))
@@ -228,6 +231,8 @@ static void connect_end(struct flow *flow, struct connect *connect, enum err err
 	if (err == OK)
 		err = wrote;
 	flow->count[COUNT_CONNECTS] += err == OK;
+	if (err == OK)
+		relist_connected(flow, connect->tenant, connect->connection);
 	connect->result.err = err;
 	call->done(flow, call, OK, &connect->result);
 	connect_free(&connect);

@@ -9,6 +9,7 @@
 #include "core/flow/compiled.h"
 #include "core/flow/context.h"
 #include "core/flow/fetch.h"
+#include "core/flow/remote.h"
 #include "core/flow/toolcall.h"
 #include "core/flow/turns.h"
 #include "crypto/crypto.h"
@@ -49,6 +50,7 @@ enum err flow_init(struct flow *flow)
 	map_init(&flow->watchers, FLOW_OPS_MAX);
 	map_init(&flow->toolcalls, FLOW_OPS_MAX);
 	map_init(&flow->proxying, FLOW_OPS_MAX);
+	map_init(&flow->remotes, REMOTE_LINKS_MAX);
 	flow->started = clock_boot();
 	/* A courier that outlived the last core may still answer its ids: begin elsewhere. */
 	rng_fill((uint8_t *)&flow->next_op, sizeof flow->next_op);
@@ -75,6 +77,7 @@ void flow_done(struct flow *flow)
 	approval_unwatch_all(flow);
 	toolcall_end_all(flow);
 	map_done(&flow->proxying);
+	remote_end_all(flow);
 	free(flow->rewrap);
 	compiled_free(&flow->compiled);
 	contexts_free(&flow->contexts);

@@ -161,6 +161,21 @@ static enum err print_instead(const struct proxy_target *target, const struct re
 	return err;
 }
 
+/* All that an MCP server can do is behind one address, and which of its tools there are for agents
+ * is decided elsewhere: as a raw request it takes nothing but a ping. */
+static enum err check_remote(const struct service *service, const struct call *call)
+{
+	struct doc doc = { 0 };
+
+	if (service->mcp.url.n == 0)
+		return OK;
+	const bool pings = call->request.method == HTTP_POST && call->request.more == 0 &&
+			   doc_read(call->request.body, &doc) == OK &&
+			   doc_is(&doc, doc_member(&doc, 0, str("method")), str("ping"));
+	doc_done(&doc);
+	return pings ? OK : ERR_DENIED;
+}
+
 static enum err decide(struct flow *flow, struct call *call, struct proxy *p,
 		       struct recognised *found)
 {
@@ -174,6 +189,7 @@ static enum err decide(struct flow *flow, struct call *call, struct proxy *p,
 	const enum err err = bearer_permit(flow, call, GRANTS_SCOPE_PROXY, permit);
 	TRY(err == ERR_UNAUTHORIZED ? ERR_INVALID_TOKEN : err);
 	TRY(recognise_service(flow, permit, target.service, &service));
+	TRY(check_remote(service, call));
 	TRY(permit_account(flow, permit, target.service, target.account));
 	TRY(recognise(service, call, permit, target.rest, found));
 	TRY(bytes_str(found->use.tool, p->tool, sizeof p->tool));

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/flow/compiled.h"
 #include "core/flow/spend.h"
 #include "core/flow/toolcase.h"
 #include "core/flow/toolrun.h"
@@ -74,7 +75,8 @@ static void tell_parked(struct flow *flow, struct toolcall_wait *wait,
 				      .err = parked.err,
 				      .is_error = parked.is_error,
 				      .text = parked.text,
-				      .structured = parked.structured };
+				      .structured = parked.structured,
+				      .content = parked.content };
 	tell(flow, wait, &news);
 }
 
@@ -143,6 +145,7 @@ static void on_direct_done(struct flow *flow, struct toolrun *run, const struct 
 				      .is_error = said->is_error,
 				      .text = dynbuf_view(&said->text),
 				      .structured = dynbuf_view(&said->structured),
+				      .content = dynbuf_view(&said->content),
 				      .mend = &run->permit.mend };
 	tell(flow, wait, &news);
 }
@@ -537,6 +540,14 @@ enum err toolcall_recover(struct flow *flow)
 	return store_approval_due(flow->store, APPROVAL_DUE_OPEN, flow->now, 500, lost_one, flow);
 }
 
+static bool is_remote(struct flow *flow, const struct approval_row *row)
+{
+	const struct service *service;
+
+	return compiled_service(flow, row->tenant, row->service, &service) == OK &&
+	       service->mcp.url.n > 0;
+}
+
 bool toolcall_found(struct flow *flow, const struct frame *frame)
 {
 	struct ask_answer answer;
@@ -552,7 +563,10 @@ bool toolcall_found(struct flow *flow, const struct frame *frame)
 		return true;
 	}
 	toolsay_init(&say);
-	toolsay_answer(&say, &answer, true);
+	if (is_remote(flow, &row))
+		toolsay_remote(&say, &answer, 0, true);
+	else
+		toolsay_answer(&say, &answer, true);
 	toolend_take(&answer, say.outcome, row.attempt, &end);
 	settle(flow, &row, &say, &end);
 	toolsay_done(&say);

@@ -46,6 +46,7 @@ struct toolcall_news {
 	bool is_error;			/* DONE: also what the provider refused */
 	struct bytes text;		/* DONE: for a model, and for people */
 	struct bytes structured;	/* DONE: one JSON value; may be empty */
+	struct bytes content;		/* DONE: a JSON list of MCP's blocks; empty: the text */
 	const struct permit_mend *mend; /* what its page needs to know; NULL: nothing */
 };
 

@@ -6,6 +6,7 @@
 #include "codec/schema.h"
 #include "core/flow/compiled.h"
 #include "core/flow/resources.h"
+#include "crypto/crypto.h"
 
 void toolcase_done(struct toolcase *c)
 {
@@ -21,6 +22,17 @@ static const struct service_tool *tool_find(const struct service *service, struc
 	return NULL;
 }
 
+/* Of a remote tool the pin alone counts: that others of the same server change makes nothing void.
+ */
+static void pin_definition(struct toolcase *c)
+{
+	const struct bytes parts[] = { str("valetkey remote tool 1\n"), c->service->mcp.url,
+				       str("\n"), c->tool->name, c->tool->pin };
+
+	if (c->tool->remote.n > 0)
+		sha256(parts, ARRAY_LEN(parts), c->definition);
+}
+
 /* A tool that the policy always blocks is like one that does not exist. */
 static enum err find_tool(struct flow *flow, const struct toolcase_ask *ask, struct toolcase *c)
 {
@@ -31,6 +43,7 @@ static enum err find_tool(struct flow *flow, const struct toolcase_ask *ask, str
 	c->tool = tool_find(c->service, ask->tool);
 	if (c->tool == NULL || !policy_shows(c->permit->policy, ask->service, ask->tool))
 		return ERR_NOT_FOUND;
+	pin_definition(c);
 	return OK;
 }
 
@@ -38,6 +51,8 @@ static enum err check_schema(struct toolcase *c)
 {
 	struct schema_fault fault = { 0 };
 
+	if (c->tool->schema == NULL)
+		return OK; /* a remote server checks what it is given itself */
 	const enum err err = schema_check(c->tool->schema, &c->args, 0, &fault);
 	if (err == OK)
 		return OK;
@@ -153,6 +168,8 @@ enum err toolcase_look(struct flow *flow, const struct toolcase_ask *ask, struct
 	find_wants(ask, ret);
 	if (ret->wants_n == 0)
 		TRY(ask_policy(flow, ask, ret));
+	if (service_open(ret->service))
+		return OK;
 	TRY(permit_account(flow, permit, ask->service, ask->account));
 	return check_scopes(ret);
 }

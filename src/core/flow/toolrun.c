@@ -7,11 +7,15 @@
 #include "core/flow/errand.h"
 #include "core/flow/refresh.h"
 #include "core/flow/rejected.h"
+#include "core/flow/remote.h"
 #include "core/flow/spend.h"
 #include "core/flow/toolcase.h"
 #include "core/tools/build.h"
 
 enum { TIMEOUT_MS = 18000, ANSWER_MAX = 1024 * 1024 };
+/* How old a remote server's list of tools may be when one of them is called. What a person has
+ * looked at and approved is looked at once more. */
+enum { LIST_AGE_S = 60, LIST_AGE_APPROVED_S = 0 };
 
 void toolrun_free(struct toolrun **runp)
 {
@@ -129,6 +133,8 @@ static enum err see_to_token(struct flow *flow, struct toolrun *run, bool *ret_w
 	enum refresh_need need;
 
 	*ret_waits = false;
+	if (id_none(run->permit.connection.id))
+		return OK;
 	TRY(refresh_needed(flow, &run->permit.connection, &need));
 	if (need == REFRESH_NOW && run->permit.refreshed)
 		return ERR_PROVIDER_UNAVAILABLE;
@@ -139,6 +145,28 @@ static enum err see_to_token(struct flow *flow, struct toolrun *run, bool *ret_w
 		err_ignore(refresh_join(flow, &run->permit.connection, NULL, NULL));
 	}
 	return OK;
+}
+
+static struct remote_of remote_of(const struct toolrun *run, const struct service *service)
+{
+	const bool open = service_open(service);
+
+	return (struct remote_of){ run->tenant, service, open ? NULL : &run->permit.connection };
+}
+
+static void on_remote(struct flow *flow, void *ctx, enum err err);
+
+/* What the server lists now is looked at before one of its tools is called. */
+static enum err see_to_remote(struct flow *flow, struct toolrun *run, const struct toolcase *c,
+			      bool *ret_waits)
+{
+	const struct remote_of of = remote_of(run, c->service);
+	const usec_t age = id_none(run->approval) ? LIST_AGE_S : LIST_AGE_APPROVED_S;
+
+	*ret_waits = false;
+	if (c->tool->remote.n == 0)
+		return OK;
+	return remote_ready(flow, &of, age * USEC_PER_S, on_remote, run, ret_waits);
 }
 
 /* The documents that the texts of a step may name. */
@@ -178,6 +206,7 @@ static enum err sources_read(const struct flow *flow, const struct toolrun *run,
 struct packed {
 	struct tools_request request;
 	struct dynbuf headers, select;
+	struct remote_request remote;
 	struct errand_api api;
 	struct ipc_courier_call call;
 };
@@ -185,6 +214,7 @@ struct packed {
 static void packed_done(struct packed *p)
 {
 	tools_request_done(&p->request);
+	remote_request_done(&p->remote);
 	dynbuf_done(&p->headers);
 	dynbuf_done(&p->api.placements);
 	dynbuf_done(&p->select);
@@ -217,6 +247,41 @@ static enum err build(const struct toolrun *run, const struct toolcase *c,
 	asking.steps[0] = c->wants[run->asked]->ask;
 	asking.steps_n = 1;
 	return tools_build(c->service, &asking, 0, &sources->values, ret);
+}
+
+static enum err pack_remote(struct flow *flow, struct toolrun *run, const struct toolcase *c,
+			    struct packed *p)
+{
+	const struct remote_of of = remote_of(run, c->service);
+	scoped(dynbuf_done) struct dynbuf params;
+
+	dynbuf_init(&params, IPC_BODY_MAX);
+	dynbuf_printf(&params, "\"name\":\"%.*s\",\"arguments\":", (int)c->tool->name.n,
+		      (const char *)c->tool->name.p);
+	dynbuf_bytes(&params, doc_raw(&c->args, 0));
+	TRY(dynbuf_err(&params));
+	const struct wire_message message = { .method = "tools/call",
+					      .params = dynbuf_view(&params) };
+	TRY(remote_request(flow, &of, &message, c->tool->name, &p->remote));
+	dynbuf_init(&p->request.url, IPC_TARGET_MAX);
+	dynbuf_bytes(&p->request.url, c->service->mcp.url);
+	if (of.connection != NULL)
+		TRY(errand_api(flow, c->service, of.connection, &p->request.url, &p->api));
+	TRY(dynbuf_err(&p->request.url));
+	run->rpc = p->remote.id;
+	p->call = (struct ipc_courier_call){
+		.attempt = run->attempt,
+		.method = HTTP_POST,
+		.body_kind = BODY_RAW,
+		.timeout_ms = TIMEOUT_MS,
+		.answer_max = ANSWER_MAX,
+		.rpc = run->rpc,
+		.url = dynbuf_view(&p->request.url),
+		.headers = dynbuf_view(&p->remote.headers),
+		.body = dynbuf_view(&p->remote.body),
+		.placements = dynbuf_view(&p->api.placements),
+	};
+	return OK;
 }
 
 static enum err pack(struct flow *flow, const struct toolrun *run, const struct toolcase *c,
@@ -274,8 +339,10 @@ static enum err send_step(struct flow *flow, struct toolrun *run, const struct t
 	struct ipc_record record;
 
 	TRY(sources_read(flow, run, c, &sources));
-	TRY(note_attempt(flow, run, !run->asking && run->step + 1 == c->tool->steps_n));
-	const enum err err = pack(flow, run, c, &sources, &packed);
+	const bool remote = c->tool->remote.n > 0;
+	TRY(note_attempt(flow, run, remote || (!run->asking && run->step + 1 == c->tool->steps_n)));
+	const enum err err =
+		remote ? pack_remote(flow, run, c, &packed) : pack(flow, run, c, &sources, &packed);
 	if (err != OK)
 		return err == ERR_MALFORMED || err == ERR_NOT_FOUND || err == ERR_TOO_LARGE
 			       ? ERR_INVALID_ARGUMENTS
@@ -337,6 +404,8 @@ static enum err try_step(struct flow *flow, struct toolrun *run, struct toolcase
 	if (*ret_over)
 		return OK;
 	TRY(see_to_token(flow, run, &waits));
+	if (!waits)
+		TRY(see_to_remote(flow, run, c, &waits));
 	if (waits)
 		return OK;
 	if (!run->asking && !id_none(run->approval) && !run->spent) {
@@ -461,20 +530,21 @@ static void took_context(struct flow *flow, struct toolrun *run, const struct as
 
 struct shape {
 	size_t steps;
-	bool writes;
+	bool writes, remote;
 };
 
 static struct shape shape_of(struct flow *flow, const struct toolrun *run)
 {
 	const struct service *service;
-	struct shape shape = { run->step + 1, true };
+	struct shape shape = { run->step + 1, true, run->rpc != 0 };
 
 	if (compiled_service(flow, run->tenant, buf_bytes(run->service), &service) != OK)
 		return shape;
 	for (size_t i = 0; i < service->tools_n; i++)
 		if (bytes_eq(service->tools[i].name, buf_bytes(run->tool)))
 			shape = (struct shape){ service->tools[i].steps_n,
-						service->tools[i].effect != SERVICE_READ };
+						service->tools[i].effect != SERVICE_READ,
+						run->rpc != 0 };
 	return shape;
 }
 
@@ -487,18 +557,57 @@ static void on_settled(struct flow *flow, void *ctx, enum err err)
 		run_fail(flow, ctx, err, (struct bytes){ NULL, 0 });
 }
 
-/* The provider did not accept the token, so it did nothing: once more with another one. */
-static bool goes_again(struct flow *flow, struct toolrun *run, const struct ask_answer *answer)
+static bool settle_token(struct flow *flow, struct toolrun *run)
 {
 	struct connection_row row;
 
-	if (run->again || answer->outcome != ASK_ANSWERED || answer->reply.status != 401 ||
-	    store_connection_get(flow->store, run->tenant, run->permit.mend.connection, &row) !=
+	if (store_connection_get(flow->store, run->tenant, run->permit.mend.connection, &row) !=
 		    OK ||
 	    rejected_settle(flow, &row, run->version, on_settled, run) != OK)
 		return false;
 	run->again = true;
 	return true;
+}
+
+/* A server that does not know our session has done nothing in it. */
+static void session_lost(struct flow *flow, struct toolrun *run)
+{
+	const struct service *service;
+
+	run->again = true;
+	if (compiled_service(flow, run->tenant, buf_bytes(run->service), &service) == OK) {
+		const struct remote_of of = remote_of(run, service);
+		remote_lost(flow, &of);
+	}
+	run_step(flow, run);
+}
+
+/* The provider did not accept the token or session, so it did nothing: once more with another one.
+ */
+static bool went_again(struct flow *flow, struct toolrun *run, const struct ask_answer *answer)
+{
+	const bool lost = run->rpc != 0 && answer->reply.status == 404;
+
+	if (run->again || answer->outcome != ASK_ANSWERED ||
+	    (answer->reply.status != 401 && !lost) || (!lost && !settle_token(flow, run)))
+		return false;
+	note_outcome(flow, run, answer, APPROVAL_FAILED, false);
+	if (!id_none(run->attempt))
+		ask_ack(flow, run->attempt);
+	if (lost)
+		session_lost(flow, run);
+	return true;
+}
+
+static void on_remote(struct flow *flow, void *ctx, enum err err)
+{
+	struct toolrun *run = ctx;
+
+	run->version = run->permit.connection.version;
+	if (err == OK)
+		run_step(flow, run);
+	else if (err != ERR_REAUTH_REQUIRED || run->again || !settle_token(flow, run))
+		run_fail(flow, run, err, (struct bytes){ NULL, 0 });
 }
 
 static void on_answer(struct flow *flow, void *journey, const struct ask_answer *answer)
@@ -518,14 +627,13 @@ static void on_answer(struct flow *flow, void *journey, const struct ask_answer 
 		run_step(flow, run);
 		return;
 	}
-	if (goes_again(flow, run, answer)) {
-		note_outcome(flow, run, answer, APPROVAL_FAILED, false);
-		if (!id_none(run->attempt))
-			ask_ack(flow, run->attempt);
+	if (went_again(flow, run, answer))
 		return;
-	}
 	toolsay_init(&say);
-	toolsay_answer(&say, answer, last && shape.writes);
+	if (shape.remote)
+		toolsay_remote(&say, answer, run->rpc, shape.writes);
+	else
+		toolsay_answer(&say, answer, last && shape.writes);
 	note_outcome(flow, run, answer, say.outcome, true);
 	run_end(flow, run, &say);
 }

@@ -39,11 +39,12 @@ struct toolrun {
 	enum policy_context context;
 	struct call *call; /* NULL: nobody waits for the events */
 	size_t step;
+	uint64_t rpc; /* id of the request to a remote MCP server */
 	struct id intent, attempt;
 	struct toolend end; /* of one that was approved: put down with its row */
 	struct permit permit;
 	uint64_t version; /* of the token that was used */
-	bool again;	  /* with another token, once */
+	bool again;	  /* with another token or session, once */
 	bool spent;	  /* from the limits: an approved call costs when it is carried out */
 	struct buf *answers[TOOLRUN_ANSWERS_MAX];
 	toolrun_decide_fn decide; /* NULL: it was decided upon before the run */

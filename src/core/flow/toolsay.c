@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/flow/toolsay.h"
 
-#include "codec/doc.h"
+#include "core/upstream/wire.h"
 
-enum { FORM = 1, PROVIDER_WORDS_MAX = 4096 };
+enum { FORM = 2, FORM_WITHOUT_CONTENT = 1, PROVIDER_WORDS_MAX = 4096 };
 
 void toolend_take(const struct ask_answer *answer, enum approval_outcome came, struct id ref,
 		  struct toolend *ret)
@@ -38,12 +38,14 @@ void toolsay_init(struct toolsay *say)
 	*say = (struct toolsay){ .outcome = APPROVAL_OPEN };
 	dynbuf_init(&say->text, TOOLSAY_TEXT_MAX + 1024);
 	dynbuf_init(&say->structured, TOOLSAY_TEXT_MAX);
+	dynbuf_init(&say->content, TOOLSAY_CONTENT_MAX);
 }
 
 void toolsay_done(struct toolsay *say)
 {
 	dynbuf_done(&say->text);
 	dynbuf_done(&say->structured);
+	dynbuf_done(&say->content);
 }
 
 static void fail(struct toolsay *say, enum approval_outcome outcome, enum err err)
@@ -242,6 +244,83 @@ void toolsay_answer(struct toolsay *say, const struct ask_answer *answer, bool w
 	dynbuf_str(&say->text, "The provider did not answer in time. Nothing was changed by this.");
 }
 
+/* For who wants text alone: that of the blocks, the others by their type. */
+static void add_block(struct toolsay *say, const struct doc *doc, uint32_t block)
+{
+	const bool text = doc_is(doc, doc_member(doc, block, str("type")), str("text"));
+	const struct bytes type = doc_plain(doc, doc_member(doc, block, str("type")));
+
+	dynbuf_str(&say->text, say->text.n > 0 ? "\n" : "");
+	if (text)
+		err_ignore(doc_string(doc, doc_member(doc, block, str("text")), &say->text));
+	else
+		dynbuf_printf(&say->text, "[%.*s]", (int)(type.n < 64 ? type.n : 64),
+			      (const char *)type.p);
+}
+
+/* False: it is no result that can be shown. */
+static bool add_result(struct toolsay *say, const struct wire_answer *said)
+{
+	const struct doc *doc = &said->doc;
+	const uint32_t content = doc_member(doc, said->result, str("content"));
+	const uint32_t structured = doc_member(doc, said->result, str("structuredContent"));
+
+	if (doc_kind(doc, content) != DOC_ARRAY)
+		return false;
+	for (uint32_t block = content + 1; block < doc->nodes[content].next;
+	     block = doc->nodes[block].next) {
+		if (doc_kind(doc, doc_member(doc, block, str("type"))) != DOC_STRING)
+			return false;
+		add_block(say, doc, block);
+	}
+	dynbuf_bytes(&say->content, doc_raw(doc, content));
+	if (structured != DOC_NONE)
+		dynbuf_bytes(&say->structured, doc_raw(doc, structured));
+	return dynbuf_err(&say->text) == OK && dynbuf_err(&say->content) == OK &&
+	       dynbuf_err(&say->structured) == OK;
+}
+
+static void take_remote(struct toolsay *say, const struct ask_answer *answer,
+			const struct wire_answer *said, bool writes)
+{
+	const struct doc *doc = &said->doc;
+	const uint32_t type = doc_member(doc, said->result, str("resultType"));
+
+	if (said->result == DOC_NONE) {
+		fail(say, APPROVAL_FAILED, OK);
+		dynbuf_printf(&say->text, "The server answered with the error %d. It said: %s",
+			      said->code, said->words);
+	} else if (type != DOC_NONE && !doc_is(doc, type, str("complete"))) {
+		fail(say, writes ? APPROVAL_UNKNOWN : APPROVAL_FAILED, OK);
+		dynbuf_str(&say->text, "The server asks for something in return before it goes on, "
+				       "which cannot be given here.");
+	} else if (add_result(say, said)) {
+		say->outcome = APPROVAL_OK;
+		say->is_error =
+			doc_kind(doc, doc_member(doc, said->result, str("isError"))) == DOC_TRUE;
+	} else {
+		toolsay_done(say);
+		toolsay_init(say);
+		unusable(say, &answer->reply, writes);
+	}
+}
+
+void toolsay_remote(struct toolsay *say, const struct ask_answer *answer, uint64_t rpc, bool writes)
+{
+	const uint16_t status = answer->reply.status;
+	struct wire_answer said;
+
+	if (answer->outcome != ASK_ANSWERED || status < 200 || status >= 300) {
+		toolsay_answer(say, answer, writes);
+		return;
+	}
+	if (wire_read(answer->reply.body, rpc, &said) == OK)
+		take_remote(say, answer, &said, writes);
+	else
+		unusable(say, &answer->reply, writes);
+	wire_done(&said);
+}
+
 static void print_bytes(struct dynbuf *out, struct bytes bytes)
 {
 	dynbuf_u32(out, (uint32_t)bytes.n);
@@ -256,6 +335,7 @@ void toolsay_print(const struct toolsay *say, struct dynbuf *out)
 	print_bytes(out, say->err == OK ? str("") : str(err_row(say->err)->name));
 	print_bytes(out, dynbuf_view(&say->text));
 	print_bytes(out, dynbuf_view(&say->structured));
+	print_bytes(out, dynbuf_view(&say->content));
 }
 
 static enum err parse_bytes(struct bytes *from, struct bytes *ret)
@@ -278,10 +358,11 @@ static enum err err_named(struct bytes name)
 
 enum err toolsay_parse(struct bytes parked, struct toolsay_parked *ret)
 {
-	struct toolsay_parked p;
+	struct toolsay_parked p = { 0 };
 	struct bytes name;
 
-	if (parked.n < 3 || parked.p[0] != FORM || parked.p[1] > APPROVAL_VOID || parked.p[2] > 1)
+	if (parked.n < 3 || (parked.p[0] != FORM && parked.p[0] != FORM_WITHOUT_CONTENT) ||
+	    parked.p[1] > APPROVAL_VOID || parked.p[2] > 1)
 		return ERR_MALFORMED;
 	p.outcome = (enum approval_outcome)parked.p[1];
 	p.is_error = parked.p[2] == 1;
@@ -289,6 +370,8 @@ enum err toolsay_parse(struct bytes parked, struct toolsay_parked *ret)
 	TRY(parse_bytes(&rest, &name));
 	TRY(parse_bytes(&rest, &p.text));
 	TRY(parse_bytes(&rest, &p.structured));
+	if (parked.p[0] == FORM)
+		TRY(parse_bytes(&rest, &p.content));
 	p.err = err_named(name);
 	*ret = p;
 	return rest.n == 0 ? OK : ERR_MALFORMED;

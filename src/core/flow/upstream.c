@@ -11,6 +11,8 @@
 #include "core/flow/compiled.h"
 #include "core/flow/given.h"
 #include "core/flow/objects.h"
+#include "core/flow/offers.h"
+#include "core/flow/remote.h"
 #include "core/oauth/discovery.h"
 #include "core/oauth/provider.h"
 
@@ -20,7 +22,14 @@ enum { ANSWER_MAX = DISCOVERY_DOCUMENT_MAX, TITLE_MAX_BYTES = 128 };
 static const char probe_body[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}";
 static const char probe_version[] = "2025-11-25";
 
-enum step { STEP_PROBE, STEP_RESOURCE, STEP_SERVER, STEP_REGISTER };
+/* Whether one that asks for no token is an MCP server at all: the newer question, then the older.
+ */
+static const struct wire_message greetings[] = {
+	{ 1, "server/discover", { NULL, 0 } },
+	{ 1, "initialize", { (const uint8_t *)WIRE_INITIALIZE, sizeof WIRE_INITIALIZE - 1 } },
+};
+
+enum step { STEP_PROBE, STEP_RESOURCE, STEP_SERVER, STEP_REGISTER, STEP_GREET };
 
 struct upstream {
 	struct call *call;
@@ -123,6 +132,12 @@ static enum err send(struct flow *flow, struct upstream *upstream, struct bytes 
 	if (upstream->step == STEP_PROBE) {
 		ipc_headers_add(&headers, "accept", str("application/json, text/event-stream"));
 		ipc_headers_add(&headers, "mcp-protocol-version", str(probe_version));
+	} else if (upstream->step == STEP_GREET) {
+		ipc_headers_add(&headers, "accept", str("application/json, text/event-stream"));
+		if (upstream->place == 0) {
+			ipc_headers_add(&headers, "mcp-protocol-version", str(WIRE_MODERN));
+			ipc_headers_add(&headers, "mcp-method", str(greetings[0].method));
+		}
 	} else {
 		ipc_headers_add(&headers, "accept", str("application/json"));
 	}
@@ -137,6 +152,7 @@ static enum err send(struct flow *flow, struct upstream *upstream, struct bytes 
 		.body_kind = body.n > 0 ? BODY_JSON : BODY_NONE,
 		.timeout_ms = UPSTREAM_STEP_MS,
 		.answer_max = ANSWER_MAX,
+		.rpc = upstream->step == STEP_GREET ? greetings[upstream->place].id : 0,
 		.url = url,
 		.headers = dynbuf_view(&headers),
 		.body = body,
@@ -148,6 +164,20 @@ static enum err send(struct flow *flow, struct upstream *upstream, struct bytes 
 }
 
 static enum err choose_client(struct flow *flow, struct upstream *upstream);
+
+static enum err greet(struct flow *flow, struct upstream *upstream)
+{
+	const struct wire_way way = { .modern = upstream->place == 0 };
+	scoped(dynbuf_done) struct dynbuf body = { .max = 4096 };
+
+	if (upstream->place >= ARRAY_LEN(greetings))
+		return because(upstream, ERR_PROVIDER_REFUSED,
+			       "There is no MCP server at this address.");
+	upstream->step = STEP_GREET;
+	wire_print(&way, &greetings[upstream->place], &body);
+	TRY(dynbuf_err(&body));
+	return send(flow, upstream, str(upstream->d.url), dynbuf_view(&body));
+}
 
 /* The next document of this step, or what follows where there is none. */
 static enum err look(struct flow *flow, struct upstream *upstream)
@@ -168,10 +198,11 @@ static enum err look(struct flow *flow, struct upstream *upstream)
 		return choose_client(flow, upstream);
 	}
 	const enum err err = discovery_no_resource(&upstream->d);
-	if (err == ERR_UNSUPPORTED)
-		return because(upstream, err,
-			       "The server asks for no authorization; services without it are not "
-			       "supported by this version.");
+	if (err == ERR_UNSUPPORTED) {
+		upstream->d.open = true;
+		upstream->place = 0;
+		return greet(flow, upstream);
+	}
 	TRY(err);
 	upstream->step = STEP_SERVER;
 	upstream->place = 0;
@@ -384,12 +415,34 @@ static enum err take_registration(struct flow *flow, struct upstream *upstream,
 						    : seal_secret(flow, upstream, reply->capsule);
 }
 
+static enum err take_greeting(struct flow *flow, struct upstream *upstream,
+			      const struct ask_answer *answer)
+{
+	struct wire_answer said = { .result = DOC_NONE };
+	bool greeted = false;
+
+	if (answer->outcome == ASK_ANSWERED && answer->reply.status == 200) {
+		greeted =
+			wire_read(answer->reply.body, greetings[upstream->place].id, &said) == OK &&
+			said.result != DOC_NONE;
+		wire_done(&said);
+	}
+	if (!greeted) {
+		upstream->place++;
+		return greet(flow, upstream);
+	}
+	upstream->how = UPSTREAM_CLIENT_NONE;
+	return finish(flow, upstream);
+}
+
 static enum err take_answer(struct flow *flow, struct upstream *upstream,
 			    const struct ask_answer *answer)
 {
 	/* What a server says to somebody without a token may be endless, or anything. */
 	if (upstream->step == STEP_PROBE && answer->outcome == ASK_UNUSABLE)
 		return take_probe(flow, upstream, answer);
+	if (upstream->step == STEP_GREET && answer->outcome == ASK_UNUSABLE)
+		return take_greeting(flow, upstream, answer);
 	switch (answer->outcome) {
 	case ASK_ANSWERED:
 		break;
@@ -405,6 +458,8 @@ static enum err take_answer(struct flow *flow, struct upstream *upstream,
 	}
 	if (upstream->step == STEP_PROBE)
 		return take_probe(flow, upstream, answer);
+	if (upstream->step == STEP_GREET)
+		return take_greeting(flow, upstream, answer);
 	return upstream->step == STEP_REGISTER ? take_registration(flow, upstream, &answer->reply)
 					       : take_document(flow, upstream, &answer->reply);
 }
@@ -429,7 +484,7 @@ static enum err store_client(struct flow *flow, const struct upstream *upstream,
 
 	if (given == NULL)
 		return FAULT_NOMEM;
-	if (upstream->how == UPSTREAM_CLIENT_KEPT)
+	if (upstream->how == UPSTREAM_CLIENT_KEPT || upstream->how == UPSTREAM_CLIENT_NONE)
 		return OK;
 	TRY(old_client(flow, upstream, &row));
 	if (row.rev > 0 ? !id_eq(row.id, upstream->client)
@@ -450,15 +505,28 @@ static enum err store_client(struct flow *flow, const struct upstream *upstream,
 	return flow_event(flow, upstream->call, &record);
 }
 
-static enum err store_both(struct flow *flow, struct upstream *upstream)
+/* What was accepted of its tools before still is. */
+static enum err carry_tools(struct flow *flow, const struct upstream *upstream, struct dynbuf *text)
 {
-	scoped(dynbuf_done) struct dynbuf text = { .max = DISCOVERY_FILE_MAX };
-	struct complaint complaint = { 0 };
 	const struct service *service;
 	struct service_row row;
 
 	TRY(old_service(flow, upstream, &service));
+	if (service == NULL)
+		return OK;
+	TRY(store_service_find(flow->store, upstream->tenant, str(upstream->id), &row));
+	return offers_carry(row.yaml, text);
+}
+
+static enum err store_both(struct flow *flow, struct upstream *upstream)
+{
+	scoped(dynbuf_done) struct dynbuf text = { .max = OFFERS_FILE_MAX };
+	struct complaint complaint = { 0 };
+	const struct service *service;
+	struct service_row row;
+
 	TRY(print_service(upstream, &text));
+	TRY(carry_tools(flow, upstream, &text));
 	const enum err err =
 		service_add(flow, upstream->call, dynbuf_view(&text), &complaint, &row);
 	if (err == ERR_MALFORMED)
@@ -467,6 +535,27 @@ static enum err store_both(struct flow *flow, struct upstream *upstream)
 	TRY(err);
 	TRY(compiled_service(flow, upstream->tenant, str(upstream->id), &service));
 	return store_client(flow, upstream, service);
+}
+
+/* Also where the tools could not be listed: it is there, and is asked again when they are wanted.
+ */
+static void on_listed(struct flow *flow, void *ctx, enum err err)
+{
+	(void)err;
+	upstream_end(flow, ctx, OK);
+}
+
+/* An account is needed to ask the others. */
+static void end_listed(struct flow *flow, struct upstream *upstream)
+{
+	struct remote_of of = { .tenant = upstream->tenant };
+	bool waits = false;
+
+	if (upstream->d.open &&
+	    compiled_service(flow, upstream->tenant, str(upstream->id), &of.service) == OK)
+		err_ignore(remote_ready(flow, &of, 0, on_listed, upstream, &waits));
+	if (!waits)
+		upstream_end(flow, upstream, OK);
 }
 
 /* All of it or nothing. Frees @upstream unless it fails. */
@@ -480,7 +569,7 @@ static enum err finish(struct flow *flow, struct upstream *upstream)
 	TRY(store_savepoint_end(flow->store, err == OK));
 	TRY(err);
 	flow->batch_writes++;
-	upstream_end(flow, upstream, OK);
+	end_listed(flow, upstream);
 	return OK;
 }
 

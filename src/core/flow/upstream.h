@@ -35,6 +35,7 @@ enum upstream_client {
 	UPSTREAM_CLIENT_KEPT, /* it was there, of the same issuer */
 	UPSTREAM_CLIENT_DOCUMENT,
 	UPSTREAM_CLIENT_REGISTERED,
+	UPSTREAM_CLIENT_NONE, /* the server asks for no authorization */
 };
 
 struct upstream_added {

@@ -61,6 +61,7 @@ struct mcp {
 	struct held *held;
 	size_t held_n;
 	uint64_t lists_changed; /* as of the last look */
+	uint64_t tools_changed; /* likewise */
 	bool closing;		/* gate takes no new connections */
 };
 

@@ -10,8 +10,13 @@
 #include "core/flow/compiled.h"
 #include "core/policy/policy.h"
 
-static void name_of(const char *service, struct bytes tool, char to[static LIST_NAME_MAX + 1])
+static void name_of(const struct list_view *view, const char *service, struct bytes tool,
+		    char to[static LIST_NAME_MAX + 1])
 {
+	if (view->only != NULL) {
+		snprintf(to, LIST_NAME_MAX + 1, "%.*s", (int)tool.n, (const char *)tool.p);
+		return;
+	}
 	snprintf(to, LIST_NAME_MAX + 1, "%s_%.*s", service, (int)tool.n, (const char *)tool.p);
 	for (char *c = to; *c != 0; c++)
 		if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
@@ -50,11 +55,16 @@ static enum err accounts_of(struct flow *flow, const struct vault_row *vault, co
 	return OK;
 }
 
+static struct bytes input_of(const struct service_tool *tool)
+{
+	return tool->remote.n > 0 ? tool->remote_input : schema_text(tool->schema);
+}
+
 /* The schema of the file, with one more member where there are several accounts. */
 static enum err print_schema(struct flow *flow, const struct vault_row *vault, const char *service,
 			     const struct service_tool *tool, struct dynbuf *out)
 {
-	const struct bytes text = schema_text(tool->schema);
+	const struct bytes text = input_of(tool);
 	scoped(dynbuf_done) struct dynbuf names;
 	struct doc doc = { 0 };
 	size_t n = 0;
@@ -79,18 +89,56 @@ static enum err print_schema(struct flow *flow, const struct vault_row *vault, c
 	return dynbuf_err(&names);
 }
 
-static enum err print_tool(struct flow *flow, const struct permit *permit, const char *service,
-			   const struct service_tool *tool, struct dynbuf *out)
+/* What an upstream server says itself: its own schema of the result, where the client's version has
+ * such, and its description, cleaned when it was accepted. */
+static enum err print_remote(const struct service_tool *tool, bool modern, struct dynbuf *out)
 {
-	char name[LIST_NAME_MAX + 1];
+	struct doc doc = { 0 };
 
-	name_of(service, tool->name, name);
-	dynbuf_printf(out, "{\"name\":\"%s\",\"title\":", name);
-	json_print_string(tool->title, out);
+	TRY(doc_read(tool->remote, &doc));
+	const uint32_t says = doc_member(&doc, 0, str("description"));
+	const uint32_t output = doc_member(&doc, 0, str("outputSchema"));
 	dynbuf_str(out, ",\"description\":");
-	json_print_string(tool->says, out);
+	if (says != DOC_NONE)
+		dynbuf_bytes(out, doc_raw(&doc, says));
+	else
+		json_print_string(tool->title, out);
+	/* Clients of before refuse the whole list for one that is no object's. */
+	if (output != DOC_NONE &&
+	    (modern || doc_is(&doc, doc_member(&doc, output, str("type")), str("object")))) {
+		dynbuf_str(out, ",\"outputSchema\":");
+		dynbuf_bytes(out, doc_raw(&doc, output));
+	}
+	doc_done(&doc);
+	return dynbuf_err(out);
+}
+
+struct printing {
+	const struct list_view *view;
+	struct bytes cursor;
+	struct dynbuf *out;
+	bool begun, more;
+	size_t n;
+	char last[LIST_NAME_MAX + 1];
+};
+
+/* By the name that is printing->last. */
+static enum err print_tool(struct flow *flow, const struct printing *printing, const char *service,
+			   const struct service_tool *tool)
+{
+	const struct list_view *view = printing->view;
+	struct dynbuf *out = printing->out;
+
+	dynbuf_printf(out, "{\"name\":\"%s\",\"title\":", printing->last);
+	json_print_string(tool->title, out);
+	if (tool->remote.n > 0) {
+		TRY(print_remote(tool, view->modern, out));
+	} else {
+		dynbuf_str(out, ",\"description\":");
+		json_print_string(tool->says, out);
+	}
 	dynbuf_str(out, ",\"inputSchema\":");
-	TRY(print_schema(flow, &permit->vault, service, tool, out));
+	TRY(print_schema(flow, &view->permit->vault, service, tool, out));
 	dynbuf_printf(out,
 		      ",\"annotations\":{\"readOnlyHint\":%s,\"destructiveHint\":%s,"
 		      "\"idempotentHint\":%s,\"openWorldHint\":true}}",
@@ -119,23 +167,15 @@ static enum err each_of(struct flow *flow, const struct permit *permit, const ch
 	return OK;
 }
 
-static enum err each(struct flow *flow, const struct permit *permit, each_fn fn, void *ctx)
+static enum err each(struct flow *flow, const struct list_view *view, each_fn fn, void *ctx)
 {
 	const char *id;
 
-	for (size_t n = 0; (id = policy_service_at(permit->policy, n)) != NULL; n++)
-		TRY(each_of(flow, permit, id, fn, ctx));
+	for (size_t n = 0; (id = policy_service_at(view->permit->policy, n)) != NULL; n++)
+		if (view->only == NULL || strcmp(view->only, id) == 0)
+			TRY(each_of(flow, view->permit, id, fn, ctx));
 	return OK;
 }
-
-struct printing {
-	const struct permit *permit;
-	struct bytes cursor;
-	struct dynbuf *out;
-	bool begun, more;
-	size_t n;
-	char last[LIST_NAME_MAX + 1];
-};
 
 static enum err print_one(struct flow *flow, void *ctx, const char *service,
 			  const struct service_tool *tool)
@@ -143,7 +183,7 @@ static enum err print_one(struct flow *flow, void *ctx, const char *service,
 	struct printing *printing = ctx;
 	char name[LIST_NAME_MAX + 1];
 
-	name_of(service, tool->name, name);
+	name_of(printing->view, service, tool->name, name);
 	if (!printing->begun) {
 		printing->begun = bytes_is(printing->cursor, name);
 		return OK;
@@ -154,18 +194,18 @@ static enum err print_one(struct flow *flow, void *ctx, const char *service,
 	}
 	dynbuf_str(printing->out, printing->n++ == 0 ? "" : ",");
 	memcpy(printing->last, name, sizeof name);
-	return print_tool(flow, printing->permit, service, tool, printing->out);
+	return print_tool(flow, printing, service, tool);
 }
 
-enum err list_print(struct flow *flow, const struct permit *permit, struct bytes cursor,
+enum err list_print(struct flow *flow, const struct list_view *view, struct bytes cursor,
 		    struct dynbuf *out)
 {
 	struct printing printing = {
-		.permit = permit, .cursor = cursor, .out = out, .begun = cursor.n == 0
+		.view = view, .cursor = cursor, .out = out, .begun = cursor.n == 0
 	};
 
 	dynbuf_str(out, "\"tools\":[");
-	TRY(each(flow, permit, print_one, &printing));
+	TRY(each(flow, view, print_one, &printing));
 	dynbuf_u8(out, ']');
 	if (printing.more)
 		dynbuf_printf(out, ",\"nextCursor\":\"%s\"", printing.last);
@@ -173,6 +213,7 @@ enum err list_print(struct flow *flow, const struct permit *permit, struct bytes
 }
 
 struct finding {
+	const struct list_view *view;
 	struct bytes name;
 	struct listed *found;
 	bool own_account; /* the tool has an argument of that name itself */
@@ -186,10 +227,10 @@ static enum err find_one(struct flow *flow, void *ctx, const char *service,
 	struct doc doc = { 0 };
 
 	(void)flow;
-	name_of(service, tool->name, name);
+	name_of(finding->view, service, tool->name, name);
 	if (!bytes_is(finding->name, name))
 		return OK;
-	TRY(doc_read(schema_text(tool->schema), &doc));
+	TRY(doc_read(input_of(tool), &doc));
 	finding->own_account = doc_pointer(&doc, str("/properties/account")) != DOC_NONE;
 	doc_done(&doc);
 	TRY(bytes_str(str(service), finding->found->service, sizeof finding->found->service));
@@ -197,19 +238,19 @@ static enum err find_one(struct flow *flow, void *ctx, const char *service,
 	return ERR_EXISTS; /* no need to look further */
 }
 
-enum err list_find(struct flow *flow, const struct permit *permit, struct bytes name,
+enum err list_find(struct flow *flow, const struct list_view *view, struct bytes name,
 		   struct listed *ret)
 {
-	struct finding finding = { .name = name, .found = ret };
+	struct finding finding = { .view = view, .name = name, .found = ret };
 	size_t accounts = 0;
 
 	*ret = (struct listed){ 0 };
-	const enum err err = each(flow, permit, find_one, &finding);
+	const enum err err = each(flow, view, find_one, &finding);
 	if (err == OK)
 		return ERR_NOT_FOUND;
 	if (err != ERR_EXISTS)
 		return err;
-	TRY(accounts_of(flow, &permit->vault, ret->service, NULL, &accounts));
+	TRY(accounts_of(flow, &view->permit->vault, ret->service, NULL, &accounts));
 	ret->has_account = accounts > 1 && !finding.own_account;
 	return OK;
 }

@@ -172,7 +172,7 @@ void streams_close(struct flow *flow)
 }
 
 /* Whose vault may not be used any more hears no more; whose policy is another is told. */
-static void stream_look(struct flow *flow, struct stream *stream)
+static void stream_look(struct flow *flow, struct stream *stream, bool tools)
 {
 	struct permit permit = { 0 };
 
@@ -180,7 +180,7 @@ static void stream_look(struct flow *flow, struct stream *stream)
 		stream_end(flow, stream);
 		return;
 	}
-	if (permit.vault.policy_version == stream->policy_version)
+	if (permit.vault.policy_version == stream->policy_version && !tools)
 		return;
 	stream->policy_version = permit.vault.policy_version;
 	if (stream->tools)
@@ -192,11 +192,13 @@ void streams_tick(struct flow *flow)
 	struct mcp *mcp = flow->mcp;
 	struct stream *next;
 
-	if (mcp->lists_changed == flow->vaults_changed)
+	const bool tools = mcp->tools_changed != flow->tools_changed;
+	if (mcp->lists_changed == flow->vaults_changed && !tools)
 		return;
 	mcp->lists_changed = flow->vaults_changed;
+	mcp->tools_changed = flow->tools_changed;
 	for (struct stream *stream = mcp->streams; stream != NULL; stream = next) {
 		next = stream->next;
-		stream_look(flow, stream);
+		stream_look(flow, stream, tools);
 	}
 }

@@ -16,12 +16,13 @@ void tools_list(struct turn *turn)
 {
 	const uint32_t node = doc_member(&turn->rpc.doc, turn->rpc.params, str("cursor"));
 	const struct bytes cursor = rpc_text(&turn->rpc, "cursor");
+	const struct list_view view = { &turn->permit, NULL, turn->era.modern };
 	struct dynbuf out;
 
 	dynbuf_init(&out, MESSAGE_MAX);
 	enum err err = node != DOC_NONE && cursor.n == 0
 			       ? ERR_NOT_FOUND
-			       : list_print(turn->flow, &turn->permit, cursor, &out);
+			       : list_print(turn->flow, &view, cursor, &out);
 	if (err == OK)
 		answer_result(turn, dynbuf_view(&out), true);
 	else if (err == ERR_NOT_FOUND)
@@ -106,16 +107,21 @@ static void print_structured(struct dynbuf *out, struct bytes value, bool modern
 	dynbuf_str(out, bare ? "" : "}");
 }
 
-static void answer_tool(struct flow *flow, struct held *held, struct bytes text,
-			struct bytes structured, bool is_error)
+static void answer_news(struct flow *flow, struct held *held, const struct toolcall_news *news,
+			bool is_error)
 {
 	struct dynbuf out;
 
 	dynbuf_init(&out, MESSAGE_MAX);
 	rpc_result_begin(buf_bytes(held->id), &out);
 	dynbuf_u8(&out, '{');
-	print_text_block(&out, text);
-	print_structured(&out, structured, held->era.modern);
+	if (news->content.n > 0) {
+		dynbuf_str(&out, "\"content\":");
+		dynbuf_bytes(&out, news->content);
+	} else {
+		print_text_block(&out, news->text);
+	}
+	print_structured(&out, news->structured, held->era.modern);
 	dynbuf_printf(&out, ",\"isError\":%s", is_error ? "true" : "false");
 	if (held->era.modern) {
 		dynbuf_u8(&out, ',');
@@ -124,6 +130,13 @@ static void answer_tool(struct flow *flow, struct held *held, struct bytes text,
 	dynbuf_str(&out, "}}");
 	answer_last(flow, held, &out);
 	dynbuf_done(&out);
+}
+
+static void answer_tool(struct flow *flow, struct held *held, struct bytes text)
+{
+	const struct toolcall_news news = { .text = text };
+
+	answer_news(flow, held, &news, true);
 }
 
 static void state_mac(const struct flow *flow, const struct held *held, struct id approval,
@@ -193,8 +206,7 @@ static void end_waiting(struct flow *flow, struct held *held)
 			 "This call still waits for a person's decision (%s). Nothing was done "
 			 "yet. Make the same call again to go on waiting.",
 			 id_print("approval", held->approval, id));
-	answer_tool(flow, held, (struct bytes){ (const uint8_t *)text, (size_t)n },
-		    (struct bytes){ NULL, 0 }, true);
+	answer_tool(flow, held, (struct bytes){ (const uint8_t *)text, (size_t)n });
 }
 
 static void progress(struct flow *flow, struct held *held)
@@ -294,7 +306,7 @@ static void answer_mend(struct flow *flow, struct held *held, const struct toolc
 	dynbuf_bytes(&text, news->text);
 	dynbuf_printf(&text, " That page is %smend/%s/%s", flow->settings.issuer,
 		      mend_code(news->err), news->mend->service);
-	answer_tool(flow, held, dynbuf_view(&text), (struct bytes){ NULL, 0 }, true);
+	answer_tool(flow, held, dynbuf_view(&text));
 	dynbuf_done(&text);
 }
 
@@ -305,8 +317,7 @@ static void on_told(struct flow *flow, struct toolcall_wait *wait, const struct 
 	if (news->state == TOOLCALL_HELD)
 		told_held(flow, held, news);
 	else if (mend_code(news->err) == NULL || news->mend == NULL || news->mend->service[0] == 0)
-		answer_tool(flow, held, news->text, news->structured,
-			    news->err != OK || news->is_error);
+		answer_news(flow, held, news, news->err != OK || news->is_error);
 	else if (held->era.asks_by_url)
 		offer_page(flow, held, news);
 	else
@@ -431,6 +442,7 @@ void tools_call(struct turn *turn)
 	const struct doc *doc = &turn->rpc.doc;
 	const uint32_t arguments = doc_member(doc, turn->rpc.params, str("arguments"));
 	const struct bytes name = rpc_text(&turn->rpc, "name");
+	const struct list_view view = { &turn->permit, NULL, turn->era.modern };
 	char message[NAME_ROOM];
 	struct listed tool;
 
@@ -440,7 +452,7 @@ void tools_call(struct turn *turn)
 			     (struct bytes){ NULL, 0 });
 		return;
 	}
-	const enum err err = list_find(turn->flow, &turn->permit, name, &tool);
+	const enum err err = list_find(turn->flow, &view, name, &tool);
 	if (err == OK) {
 		call_listed(turn, &tool);
 	} else if (err == ERR_NOT_FOUND) {

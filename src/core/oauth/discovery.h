@@ -38,6 +38,7 @@ struct discovery {
 	discovery_url authorize, token, registration, revocation; /* the last two may be empty */
 	char challenged[SCOPES_MAX_BYTES + 1];			  /* scopes, by its challenge */
 	char supported[SCOPES_MAX_BYTES + 1];			  /* by its document */
+	bool open;		/* it asks for no authorization: there is none */
 	bool refused;		/* it answered 401: without a token nothing is to be had */
 	bool legacy;		/* it has no RFC 9728 document: the MCP of March 2025 */
 	bool offline;		/* there is a scope offline_access (MCP, refresh tokens) */

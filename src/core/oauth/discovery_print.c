@@ -225,7 +225,8 @@ enum err discovery_print(const struct discovery *d, const struct discovery_namin
 	json_object_set_new(file, "id", naming->id.n > 0 ? json_of(naming->id) : json_string(id));
 	json_object_set_new(file, "name", json_of(naming->name.n > 0 ? naming->name : uri.host));
 	json_object_set_new(file, "mcp", json_pack("{s:s}", "url", d->url));
-	json_object_set_new(file, "oauth", oauth_part(d, auth));
+	if (!d->open)
+		json_object_set_new(file, "oauth", oauth_part(d, auth));
 	json_object_set_new(
 		file, "api",
 		json_pack("{s:[o],s:s}", "hosts", json_of(uri.origin), "auth", "bearer"));

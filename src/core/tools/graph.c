@@ -35,6 +35,8 @@ bool graph_is_endpoint(const struct service *service, const struct raw *raw)
 			return true;
 	for (size_t i = 0; i < service->tools_n; i++) {
 		const struct service_tool *tool = &service->tools[i];
+		if (tool->steps_n == 0)
+			continue;
 		const struct service_step *step = &tool->steps[tool->steps_n - 1];
 		struct bytes path = step->path;
 		if (step->graphql.n == 0)

@@ -132,7 +132,8 @@ static enum err find_tool(struct unify *unify, struct tools_found *ret)
 	struct best best = { 0 };
 
 	for (size_t i = 0; i < service->tools_n; i++)
-		TRY(try_tool(unify, &service->tools[i], &best, ret));
+		if (service->tools[i].steps_n > 0)
+			TRY(try_tool(unify, &service->tools[i], &best, ret));
 	/* a batch may hold any request of any tool */
 	if (best.tool == NULL && unify->raw->method != SERVICE_GET && raw_is_batch(unify->raw)) {
 		ret->near_n = 0;
