@@ -320,6 +320,94 @@ static void a_host_may_be_given_as_an_address(void **state)
 	assert_true(bytes_is(service_variable_bare(&label, str("https://a")), "https://a"));
 }
 
+#define PIN   "0000000000000000000000000000000000000000000000000000000000000000"
+#define OTHER "1111111111111111111111111111111111111111111111111111111111111111"
+#define MCP                                                                                        \
+	"id: remote\nname: Remote\napi: {hosts: [https://mcp.acme.example], auth: bearer}\n"       \
+	"mcp:\n  url: https://mcp.acme.example/mcp\n"
+#define DEFINITION(name, more)                                                                     \
+	"'{\"name\":\"" name "\",\"inputSchema\":{\"type\":\"object\"}" more "}'"
+
+static void of_a_remote_server_only_what_is_accepted_is_there(void **state)
+{
+	static const char file[] = MCP
+		"  tools:\n"
+		"  - {name: live, pin: " PIN ", definition: " DEFINITION(
+			"live",
+			",\"annotations\":{\"readOnlyHint\":true}") "}\n"
+								    "  - {name: fresh, "
+								    "offered_pin: " PIN
+								    ", offered: " DEFINITION(
+									    "fresh",
+									    "") "}\n"
+										"  - {name: "
+										"other, "
+										"pin: " PIN ", "
+										"definition:"
+										" " DEFINITION(
+											"other",
+											"") ", "
+											    "offere"
+											    "d_pin:"
+											    " " OTHER
+											    ", "
+											    "offere"
+											    "d:"
+											    " " DEFINITION(
+												    "other",
+												    ",\"ann"
+												    "otatio"
+												    "ns\":{"
+												    "\"dest"
+												    "ructiv"
+												    "eHint"
+												    "\":"
+												    "true}") ", hidden: 3}\n"
+													     "  - {name: gone, pin: " PIN
+													     ", definition: " DEFINITION(
+														     "gone",
+														     "") ", gone: true}\n";
+	struct service *service = compile(str(file), "remote");
+	static const enum service_listed_state states[] = { SERVICE_LISTED_LIVE, SERVICE_LISTED_NEW,
+							    SERVICE_LISTED_CHANGED,
+							    SERVICE_LISTED_GONE };
+
+	assert_true(service_open(service));
+	assert_false(service_wants_secret(service));
+	assert_int_equal(service->mcp.listed_n, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(service_listed_state(&service->mcp.listed[i]), states[i]);
+	assert_int_equal(service_listed_effect(&service->mcp.listed[2]), SERVICE_DESTRUCTIVE);
+	assert_int_equal(service->tools_n, 1);
+	assert_true(bytes_is(service->tools[0].name, "live"));
+	assert_int_equal(service->tools[0].effect, SERVICE_READ);
+	assert_true(bytes_is(service->tools[0].remote_input, "{\"type\":\"object\"}"));
+	service_free(&service);
+}
+
+static void what_is_no_list_of_a_remote_server_is_refused(void **state)
+{
+	static const char *const bad[] = {
+		"id: a\nname: A\napi: {hosts: [https://a.example], auth: bearer}\n",
+		MCP "tools: [{name: a.b}]\n",
+		MCP "  tools: [{name: a}]\n",
+		MCP "  tools: [{name: a, pin: " PIN "}]\n",
+		MCP "  tools: [{name: a, pin: x, definition: " DEFINITION("a", "") "}]\n",
+		MCP "  tools: [{name: a, pin: " PIN ", definition: " DEFINITION("b", "") "}]\n",
+		MCP "  tools: [{name: a, pin: " PIN ", definition: '{}'}]\n",
+		MCP "  tools: [{name: a, pin: " PIN ", definition: 'x'}]\n",
+		MCP "  tools: [{name: a, offered_pin: " PIN
+		    ", offered: 'x'}, {name: a, offered_pin: " PIN ", offered: 'x'}]\n",
+		MCP "  tools: [{name: a, offered_pin: " PIN ", offered: 'x', hidden: -1}]\n",
+	};
+	struct complaint complaint;
+	struct service *service = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		if (service_compile(str(bad[i]), "f", &complaint, &service) != ERR_MALFORMED)
+			fail_msg("%s", bad[i]);
+}
+
 static void it_refuses_with_file_line_and_reason(void **state)
 {
 	static const struct {
@@ -563,6 +651,8 @@ int main(void)
 		cmocka_unit_test(a_host_may_be_given_as_an_address),
 		cmocka_unit_test(requests_come_in_many_forms),
 		cmocka_unit_test(a_tool_names_what_it_reaches),
+		cmocka_unit_test(of_a_remote_server_only_what_is_accepted_is_there),
+		cmocka_unit_test(what_is_no_list_of_a_remote_server_is_refused),
 		cmocka_unit_test(it_refuses_with_file_line_and_reason),
 	};
 
