@@ -67,7 +67,8 @@ static bool go_ok(struct bytes go)
 	for (size_t i = 0; i < go.n; i++)
 		if (go.p[i] <= ' ' || go.p[i] >= 0x7f || go.p[i] == '\\')
 			return false;
-	return bytes_starts(go, "authorize?") || bytes_starts(go, "connect/");
+	return bytes_starts(go, "authorize?") || bytes_starts(go, "connect/") ||
+	       bytes_starts(go, "mend/");
 }
 
 static void go_on(struct flow *flow, struct call *call, struct bytes go)
