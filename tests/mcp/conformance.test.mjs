@@ -39,7 +39,7 @@ for (const set of ['2025-11-25', '2026-07-28']) {
 
 // It has a client without a secret: with one it would show none, as the metadata lists `none` among the ways.
 test('conformance, the authorization server', async (t) => {
-  const s = await acmeStage(t);
+  const s = await acmeStage(t, { config: 'authserver: {client_metadata_documents: true}\n' });
   await s.daemon.api('POST', '/users/password', { user: s.user, password });
   const port = await freePort();
   const client = await register(s.daemon, { redirect_uris: [`http://127.0.0.1:${port}/callback`] });
@@ -51,5 +51,5 @@ test('conformance, the authorization server', async (t) => {
   assert.equal((await fetch(await consent(address))).status, 200);
   const { code } = await program.ended;
   assert.equal(code, 0, program.out + program.err);
-  assert.match(program.out, /Total: 2 passed, 0 failed/);
+  assert.match(program.out, /Total: 3 passed, 0 failed/);
 });
