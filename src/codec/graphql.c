@@ -11,6 +11,7 @@ enum { ITEMS_MAX = 2048, DEFINITIONS_MAX = GRAPHQL_OPERATIONS_MAX + GRAPHQL_FRAG
 struct item {
 	struct bytes name;
 	bool spread;
+	struct definition *fragment; /* of a spread, once all are read; NULL: not there */
 };
 
 struct definition {
@@ -177,7 +178,7 @@ static enum err add_item(struct parser *p, struct bytes text, bool spread)
 		return OK;
 	if (p->items_n == ITEMS_MAX)
 		return ERR_TOO_LARGE;
-	p->items[p->items_n++] = (struct item){ text, spread };
+	p->items[p->items_n++] = (struct item){ .name = text, .spread = spread };
 	p->definitions[p->definitions_n].count++;
 	return OK;
 }
@@ -334,11 +335,10 @@ static enum err resolve(struct parser *p, struct definition *from, struct graphq
 			TRY(add_field(to, p->items[i].name));
 			continue;
 		}
-		struct definition *fragment_of = find_fragment(p, p->items[i].name);
-		if (fragment_of == NULL)
+		if (p->items[i].fragment == NULL)
 			*sound = false;
-		else if (!fragment_of->met)
-			TRY(resolve(p, fragment_of, to, sound));
+		else if (!p->items[i].fragment->met)
+			TRY(resolve(p, p->items[i].fragment, to, sound));
 	}
 	return OK;
 }
@@ -364,6 +364,9 @@ static enum err collect(struct parser *p, struct graphql *ret)
 {
 	ret->sound = names_differ(p);
 	ret->operations_n = 0;
+	for (size_t i = 0; i < p->items_n; i++)
+		if (p->items[i].spread)
+			p->items[i].fragment = find_fragment(p, p->items[i].name);
 	for (size_t i = 0; i < p->definitions_n; i++) {
 		struct definition *from = &p->definitions[i];
 		if (from->type == 0)

@@ -19,8 +19,8 @@ enum {
 	GRAPHQL_TOKENS_MAX = 20000,
 	GRAPHQL_DEPTH_MAX = 64,
 	GRAPHQL_OPERATIONS_MAX = 16,
-	GRAPHQL_FRAGMENTS_MAX = 128,
-	GRAPHQL_FIELDS_MAX = 64, /* different ones at the root of one operation */
+	GRAPHQL_FRAGMENTS_MAX = 512, /* a client made by a generator sends 150 */
+	GRAPHQL_FIELDS_MAX = 64,     /* different ones at the root of one operation */
 };
 
 enum graphql_type { GRAPHQL_QUERY = 1, GRAPHQL_MUTATION, GRAPHQL_SUBSCRIPTION };

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "codec/base64.h"
-#include "codec/graphql.h"
+#include "codec/graphql_request.h"
 #include "codec/jcs.h"
 #include "codec/schema.h"
 
@@ -14,6 +14,7 @@
  *   jcs VALUE             the canonical form in hexadecimal, or an error's name
  *   schema SCHEMA VALUE   valid, invalid, or an error's name
  *   graphql DOCUMENT      "sound|unsound TYPE:NAME:FIELD,FIELD …", or an error's name
+ *   request BODY          "understood TYPE:FIELD …", or "unclear"
  */
 
 static struct buf *text_of(struct bytes hex)
@@ -87,6 +88,21 @@ static void graphql(struct bytes text)
 	puts("");
 }
 
+static void request(struct bytes body)
+{
+	static struct graphql_facts facts;
+
+	graphql_facts_init(&facts);
+	if (graphql_request_json(body, &facts) != OK)
+		abort();
+	fputs(facts.understood ? "understood" : "unclear", stdout);
+	for (size_t i = 0; facts.understood && i < facts.fields_n; i++)
+		printf(" %s:%.*s", graphql_type_name(facts.fields[i].type),
+		       (int)facts.fields[i].name.n, (const char *)facts.fields[i].name.p);
+	puts("");
+	graphql_facts_done(&facts);
+}
+
 static void answer(struct bytes line)
 {
 	const struct bytes word = bytes_cut(&line, ' ');
@@ -96,6 +112,8 @@ static void answer(struct bytes line)
 		jcs(buf_bytes(first));
 	else if (bytes_is(word, "schema"))
 		schema(buf_bytes(first), buf_bytes(second));
+	else if (bytes_is(word, "request"))
+		request(buf_bytes(first));
 	else
 		graphql(buf_bytes(first));
 	buf_free(&first);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // GraphQL documents against the npm package graphql: what is accepted, and what is known of it.
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'node:test';
-import { getIntrospectionQuery, Kind, parse, print } from 'graphql';
+import { fileURLToPath } from 'node:url';
+import { executeSync, getIntrospectionQuery, GraphQLInt, GraphQLObjectType, GraphQLSchema, Kind, parse, print, version } from 'graphql';
 import { ask, Chance, missing } from './peers.mjs';
 
 /** The line that the harness must answer, from the package's own tree; null where it refuses. */
@@ -41,7 +44,7 @@ function compare(texts) {
   texts.forEach((text, i) => {
     const want = expected(text);
     if (want === null) assert.ok(!/^(un)?sound/.test(lines[i]), `accepted here alone: ${JSON.stringify(text)}`);
-    else assert.equal(lines[i], want, text);
+    else assert.equal(lines[i], want, text.slice(0, 400));
     accepted += want !== null;
   });
   return accepted;
@@ -156,3 +159,95 @@ test('GQL-4 type systems are refused, alone and beside operations', { skip: miss
   const lines = ask('graphql', types.flatMap((type) => [[type], [`{a} ${type}`], [`${type} {a}`]]));
   for (const line of lines) assert.equal(line, 'UNSUPPORTED');
 });
+
+/** The texts that a module of TypeScript or JavaScript names: what is between its quotes. */
+function literals(source) {
+  const found = [];
+  const piece = /\/\/[^\n]*|\/\*[^]*?\*\/|(String\.raw)?`((?:\\[^]|[^`\\])*)`|'((?:\\.|[^'\\\n])*)'|"((?:\\.|[^"\\\n])*)"/g;
+  const escapes = { n: '\n', r: '\r', t: '\t', b: '\b', f: '\f', v: '\v', 0: '\0', '\n': '' };
+  const cooked = (text) => text.replace(/\\(?:u\{([0-9a-fA-F]+)\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|([^]))/g,
+    (_, long, four, two, one) => (one === undefined ? String.fromCodePoint(parseInt(long ?? four ?? two, 16)) : escapes[one] ?? one));
+  for (const [, raw, template, single, double] of source.matchAll(piece)) {
+    const text = template ?? single ?? double;
+    if (text !== undefined) found.push(raw ? text : cooked(text));
+  }
+  return found;
+}
+
+/** All texts in the files below @p root whose name matches, a file of GraphQL being one text. */
+function textsIn(root, name) {
+  const files = readdirSync(root, { recursive: true }).filter((each) => name.test(each)).sort();
+  const texts = files.flatMap((each) => {
+    const source = readFileSync(join(root, each), 'utf8');
+    return each.endsWith('.graphql') ? [source] : literals(source);
+  });
+  return [...new Set(texts)].filter((text) => text.isWellFormed());
+}
+
+const installed = (path) => fileURLToPath(new URL(`../node_modules/${path}`, import.meta.url));
+
+test('GQL-5 what the tests of the language service of the GraphQL Foundation parse is understood alike', { skip: missing }, () => {
+  const texts = textsIn(installed('graphql-language-service/src'), /__tests__\/.*\.(ts|graphql)$/);
+  const accepted = compare(texts);
+  assert.ok(accepted >= 75, `${accepted} of ${texts.length} are executable documents`);
+});
+
+test("GQL-6 the documents that Linear's own client sends are understood alike", { skip: missing }, () => {
+  const texts = textsIn(installed('@linear/sdk/dist'), /^index\.mjs$/).filter((text) => text.includes('{'));
+  const accepted = compare(texts);
+  assert.ok(accepted >= 1303, `${accepted} of ${texts.length} are executable documents`);
+});
+
+/** Fields at the root, as "type:field", that the package executes for @p body, as a server would. */
+function executed(schema, body) {
+  const met = new Set();
+  const kinds = new Map([[schema.getQueryType(), 'query'], [schema.getMutationType(), 'mutation'], [schema.getSubscriptionType(), 'subscription']]);
+  const fieldResolver = (source, args, context, info) => {
+    if (info.path.prev === undefined) met.add(`${kinds.get(info.parentType)}:${info.fieldName}`);
+    return {};
+  };
+  for (const { query, operationName } of [body].flat())
+    executeSync({ schema, document: parse(query), operationName, fieldResolver });
+  return met;
+}
+
+test('GQL-7 no field is executed that a request was not known to execute', { skip: missing }, () => {
+  // The types have names that the documents' fragments are on, so that some of these apply.
+  const inner = new GraphQLObjectType({ name: 'T', fields: () => fields });
+  const fields = Object.fromEntries([...words, 'n'].map((word) => [word, { type: word === 'null' ? GraphQLInt : inner, resolve: undefined }]));
+  const root = (name) => new GraphQLObjectType({ name, fields });
+  const schema = new GraphQLSchema({ query: root('a'), mutation: root('b'), subscription: root('F'), assumeValid: true });
+  const chance = new Chance(7);
+  const maker = new Maker(chance);
+  const single = () => {
+    const document = parse(maker.document(), { noLocation: true });
+    const operations = document.definitions.filter((d) => d.kind === Kind.OPERATION_DEFINITION);
+    for (const operation of operations) operation.variableDefinitions = [];
+    const named = chance.of([...operations.map((o) => o.name?.value), 'a', null]);
+    return { query: print(document), ...(named === undefined ? {} : { operationName: named }) };
+  };
+  const bodies = Array.from({ length: 6000 }, () => (chance.flip(3) ? [single(), ...chance.some(3, single)] : single()));
+  const lines = ask('request', bodies.map((body) => [JSON.stringify(body)]));
+  let seen = 0;
+  let reads = 0;
+  bodies.forEach((body, i) => {
+    const [word, ...known] = lines[i].split(' ');
+    if (word === 'unclear') return;
+    for (const field of executed(schema, body)) {
+      assert.ok(known.includes(field), `${field} is executed, known are ${known}: ${JSON.stringify(body)}`);
+      seen++;
+    }
+    reads += known.length > 0 && known.every((each) => each.startsWith('query:'));
+  });
+  assert.ok(seen > 1500 && reads > 200, `${seen} fields are executed, ${reads} requests read`);
+});
+
+const checkout = process.env.VALETKEY_GRAPHQL_JS;
+
+test('GQL-8 what the tests of the package itself parse is understood alike',
+  { skip: missing || (checkout ? false : 'VALETKEY_GRAPHQL_JS names no checkout of graphql-js') }, () => {
+    assert.ok(readFileSync(join(checkout, 'src/version.ts'), 'utf8').includes(`'${version}'`), `not graphql-js ${version}`);
+    const texts = textsIn(join(checkout, 'src'), /__test(s|Utils)__\/.*\.ts$/);
+    const accepted = compare(texts);
+    assert.ok(accepted > 600, `${accepted} of ${texts.length} are executable documents`);
+  });
