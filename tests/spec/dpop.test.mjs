@@ -11,6 +11,7 @@ import * as oauth from 'oauth4webapi';
 
 import { byHand, makeKey, nowS, proof, thumbprint } from '../lib/client.mjs';
 import { accessTokenType, exchangeGrant, makeVault } from '../lib/daemon.mjs';
+import { acmeStage } from '../lib/acme.mjs';
 import { stage } from '../lib/stage.mjs';
 
 const insecure = { [oauth.allowInsecureRequests]: true };
@@ -229,6 +230,7 @@ test('proofs at resources', async (t) => {
     assert.equal(plain.status, 401);
     const proven = await fetch(address, { headers: { authorization: `DPoP ${token}`, dpop: await proof(key, 'GET', address, { token }) } });
     assert.equal(proven.status, 403, 'the policy blocks it, and that is all');
+    assert.equal((await proven.json()).code, 'denied');
     const form = { grant_type: exchangeGrant, subject_token: token, subject_token_type: accessTokenType, audience: 'notes' };
     const bare = await s.daemon.post(form, { headers: s.basic });
     assert.equal(bare.status, 400, bare.text);
@@ -293,4 +295,24 @@ test('nonces', async (t) => {
     });
     assert.notEqual(answer.status, 401);
   });
+});
+
+test('DP-08 9449 7.1: through the proxy a bound token is as good, and its proof stays here', async (t) => {
+  const s = await acmeStage(t);
+  const key = await makeKey();
+  const agent = await s.daemon.api('POST', '/agents', { name: 'Prover' });
+  const vault = await s.daemon.api('POST', '/vaults', {
+    user: s.user, name: 'Open', agent: agent.id, policy: 'name: Open\nservices:\n  acme: {proxy: block, default: allow}\n',
+  });
+  const granted = await s.daemon.post({
+    grant_type: 'client_credentials', resource: vault.mcp_url, scope: 'proxy', client_id: agent.client_id, client_secret: agent.client_secret,
+  }, { headers: { dpop: await proof(key, 'POST', `${s.daemon.url}/oauth/token`) } });
+  assert.equal(granted.body.token_type, 'DPoP', granted.text);
+  const token = granted.body.access_token;
+  const address = `${s.daemon.url}/proxy/acme/folders/open/notes`;
+  const answer = await fetch(address, { headers: { authorization: `DPoP ${token}`, dpop: await proof(key, 'GET', address, { token }) } });
+  assert.equal(answer.status, 200, await answer.text());
+  const [seen] = s.upstream.seen.slice(-1);
+  assert.equal(seen.headers.dpop, undefined);
+  assert.match(seen.headers.authorization, /^Bearer sandbox-/);
 });

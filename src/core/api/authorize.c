@@ -493,8 +493,9 @@ static void decide(struct flow *flow, struct call *call)
 			     "Nothing was decided.", "Start again from the program that asks.");
 		return;
 	}
-	if (request.pushed.p != NULL && pushed_end(flow, request.pushed) != OK) {
-		stop(flow, call, ERR_NOT_FOUND);
+	const enum err ended = request.pushed.p == NULL ? OK : pushed_end(flow, request.pushed);
+	if (ended != OK) {
+		stop(flow, call, ended < OK ? ERR_OVERLOADED : ended);
 		return;
 	}
 	if (!bytes_is(form_find(&form, "decision"), "allow")) {

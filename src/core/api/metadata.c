@@ -69,7 +69,7 @@ enum err get_metadata(struct flow *flow, struct call *call, const struct api_in 
 	json_object_set_new(o, "token_endpoint_auth_signing_alg_values_supported", algorithms());
 	set_url(o, flow, "pushed_authorization_request_endpoint", "oauth/par");
 	json_object_set_new(o, "dpop_signing_alg_values_supported", dpop_algorithms());
-	if (flow->settings.client_documents)
+	if (flow->settings.client_documents && flow->documents_from <= flow->boot)
 		json_object_set_new(o, "client_id_metadata_document_supported", json_true());
 	if (flow->settings.registration_open)
 		set_url(o, flow, "registration_endpoint", "oauth/register");

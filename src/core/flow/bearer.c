@@ -90,8 +90,10 @@ void bearer_challenge(const struct flow *flow, struct call *call, enum err err,
 		      struct bytes resource, const char *scope)
 {
 	struct bytes value = ipc_headers_find(call->request.headers, "authorization");
+	const bool came = value.p != NULL;
 	const bool bound = bytes_caseis(bytes_cut(&value, ' '), "dpop");
-	const char *const error = bound ? NULL : error_of(err);
+	/* RFC 6750 3.1: nothing is wrong with what did not come. */
+	const char *const error = bound || !came ? NULL : error_of(err);
 	uint8_t room[1024];
 	struct dynbuf out = { .p = room, .room = sizeof room, .max = sizeof room };
 

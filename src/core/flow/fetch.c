@@ -6,7 +6,7 @@
 #include "core/flow/ask.h"
 #include "crypto/crypto.h"
 
-enum { WAITING_MAX = 256 };
+enum { WAITING_MAX = 256, NO_WAY_OUT_S = 600 };
 
 /* Each costs a connection to somewhere that a stranger has chosen, and two records. */
 static const struct throttle_rate from_one = { .burst = 20, .every = 5 * USEC_PER_S };
@@ -129,12 +129,23 @@ static void fetch_end(struct flow *flow, struct fetch *fetch, enum err err)
 	free(fetch);
 }
 
+static void note_way_out(struct flow *flow, const struct ask_answer *answer)
+{
+	if (answer->outcome == ASK_ANSWERED)
+		flow->document_came = true;
+	flow->documents_from = flow->document_came ? 0 : flow->documents_from;
+	if (!flow->document_came && answer->outcome == ASK_NOT_SENT &&
+	    answer->err == ERR_PROVIDER_UNAVAILABLE)
+		flow->documents_from = flow->boot + NO_WAY_OUT_S * USEC_PER_S;
+}
+
 static void on_answer(struct flow *flow, void *journey, const struct ask_answer *answer)
 {
 	struct fetch *fetch = journey;
 	const struct fetched fetched = read_answer(flow, answer);
 	enum err err = fetched.err;
 
+	note_way_out(flow, answer);
 	if (err == OK)
 		err = fetch->store(flow, str(fetch->url), fetch->agent, &fetched);
 	note_outcome(flow, fetch, answer, err);

@@ -8,7 +8,10 @@
  * Strangers choose the address, so: https alone, through courier's guard, no
  * redirect, one deadline for the whole, few bytes, 200 and JSON or nothing.
  * One fetch per address at a time, whoever waits shares it; few at once, and
- * few in a row for one network address. What went wrong is remembered nowhere.
+ * few in a row for one network address. What went wrong with one is remembered
+ * nowhere; but where none has ever come and one could not be reached, there may
+ * be no way out of here, and clients are not told for a while that they may be
+ * documents.
  */
 
 #include "core/flow/flow.h"

@@ -96,6 +96,8 @@ struct flow {
 	uint64_t telling;	  /* rounds of telling watchers */
 	struct rewrap *rewrap;	  /* the sweep under way, or NULL */
 	struct call *batch_calls; /* calls that came with this batch */
+	bool document_came;	  /* one that a client_id is the address of, since the start */
+	usec_t documents_from;	  /* boot clock: before that none are advertised */
 	uint64_t next_op;
 	struct id scrubbed;	  /* the row that was held against the log last */
 	struct mcp *mcp;	  /* sessions, streams and held calls; core/mcp's own */

@@ -18,6 +18,7 @@ static const char *const dropped[] = {
 	"content-length",
 	"cookie",
 	"cookie2",
+	"dpop",
 	"expect",
 	"forwarded",
 	"from",
