@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import {
-  Client as ClientTwo, StreamableHTTPClientTransport as TransportTwo, UnauthorizedError as UnauthorizedTwo,
+  Client as ClientTwo, DpopSession, StreamableHTTPClientTransport as TransportTwo, UnauthorizedError as UnauthorizedTwo,
 } from '@modelcontextprotocol/client';
 import { UnauthorizedError as UnauthorizedOne } from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client as ClientOne } from '@modelcontextprotocol/sdk/client/index.js';
@@ -13,6 +13,7 @@ import { StreamableHTTPClientTransport as TransportOne } from '@modelcontextprot
 
 import { acmeStage } from '../lib/acme.mjs';
 import { consent, password } from '../lib/authorize.mjs';
+import { Jar } from '../lib/consent.mjs';
 import { Ends } from '../lib/process.mjs';
 
 const redirect = 'http://127.0.0.1/callback';
@@ -75,6 +76,7 @@ const kinds = {
 
 describe('signing in from an address alone', () => {
   const ends = new Ends();
+  const jar = new Jar(); // one browser, which stays signed in
   let s;
 
   before(async () => {
@@ -106,7 +108,7 @@ describe('signing in from an address alone', () => {
       assert.equal(asked.get('resource'), s.vault.mcp_url);
       assert.equal(asked.get('code_challenge_method'), 'S256');
       assert.equal(asked.get('scope'), 'mcp:tools');
-      const back = await consent(keeper.address.href);
+      const back = await consent(keeper.address.href, { jar });
       assert.equal(back.searchParams.get('state'), 'a state of the application');
       await finish(transport, back.searchParams);
       assert.match(keeper.kept.access_token, /^vk_at_/);
@@ -127,11 +129,33 @@ describe('signing in from an address alone', () => {
       assert.equal(keeper.registered, 1);
     });
 
+    test(`${kind}: with a key of its own (DPoP)`, { skip: Client === ClientOne && 'this SDK has no DPoP' }, async () => {
+      const session = await DpopSession.create();
+      const keeper = Object.assign(new Keeper(), { dpop: () => session });
+      const { client, transport } = begin(keeper);
+      await assert.rejects(client.connect(transport), (error) => error instanceof Unauthorized);
+      await finish(transport, (await consent(keeper.address.href, { jar })).searchParams);
+      assert.equal(keeper.kept.token_type, 'DPoP');
+      const mine = await connected(keeper);
+      const result = await mine.callTool({ name: 'acme_notes_list', arguments: { folder: 'inbox' } });
+      assert.ok(!result.isError, JSON.stringify(result));
+      for (const authorization of [`Bearer ${keeper.kept.access_token}`, `DPoP ${keeper.kept.access_token}`]) {
+        const stolen = await fetch(s.vault.mcp_url, {
+          method: 'POST', headers: { authorization, 'content-type': 'application/json' }, body: '{"jsonrpc":"2.0","id":1,"method":"ping"}',
+        });
+        assert.equal(stolen.status, 401, 'the token alone opens nothing');
+      }
+      const first = keeper.kept;
+      keeper.kept = { ...first, access_token: 'vk_at_has_expired' };
+      assert.ok((await (await connected(keeper)).listTools()).tools.length > 0);
+      assert.notEqual(keeper.kept.refresh_token, first.refresh_token);
+    });
+
     test(`${kind}: a user who says no is told so, and there is no token`, async () => {
       const keeper = new Keeper();
       const { client, transport } = begin(keeper);
       await assert.rejects(client.connect(transport), (error) => error instanceof Unauthorized);
-      const back = await consent(keeper.address.href, { decision: 'deny' });
+      const back = await consent(keeper.address.href, { jar, decision: 'deny' });
       assert.equal(back.searchParams.get('error'), 'access_denied');
       assert.equal(keeper.kept, undefined);
     });
@@ -140,7 +164,7 @@ describe('signing in from an address alone', () => {
       const keeper = new Keeper();
       const { client, transport } = begin(keeper);
       await assert.rejects(client.connect(transport), (error) => error instanceof Unauthorized);
-      await finish(transport, (await consent(keeper.address.href)).searchParams);
+      await finish(transport, (await consent(keeper.address.href, { jar })).searchParams);
       const mine = await connected(keeper);
       for (const { id } of await s.daemon.list('/grants')) {
         await s.daemon.api('DELETE', `/grants/${id}`).catch((error) => { if (error.status !== 404 && error.status !== 409) throw error; });
