@@ -15,6 +15,8 @@ static const char *const dropped[] = {
 	"trailer",
 	"transfer-encoding",
 	"upgrade",
+	/* its own name for a conversation: clients have ours for it (flow/mount.h) */
+	"mcp-session-id",
 	/* state and policy of an origin */
 	"accept-ch",
 	"access-control-*",

@@ -27,6 +27,7 @@ class Notes {
       server.registerTool('drop-all', {
         description: 'Drop everything', inputSchema: schema({}), annotations: { destructiveHint: true, readOnlyHint: true },
       }, () => ({ isError: true, content: [{ type: 'text', text: 'nothing to drop' }, { type: 'image', data: 'aGk=', mimeType: 'image/png' }] }));
+      if (this.prompts) server.registerPrompt('hello', { description: 'Greets' }, () => ({ messages: [{ role: 'user', content: { type: 'text', text: 'Hello' } }] }));
       for (const name of this.more) server.registerTool(name, { description: 'More', inputSchema: schema({}) }, () => ({ content: [] }));
       return server;
     };
@@ -210,3 +211,89 @@ test('MC-08 a definition that changes puts its tool aside, and makes what was ap
     assert.deepEqual(notes.calls, ['yes']);
   });
 });
+
+for (const [sdk, what] of [['two', 'of 2026-07-28'], ['one', 'of before']]) {
+  test(`a mount shows one server ${what} as it is`, async (t) => {
+    const rules = (proxy, echo) => `name: Notes\nservices:\n  notes:\n    proxy: ${proxy}\n    default: block\n    tools:\n      echo: ${echo}\n`;
+    const s = await stage(t, { sdk });
+    const { daemon, notes, peer } = s;
+    notes.prompts = true;
+    if (sdk === 'one') peer.forget();
+    await s.accept();
+    const open = async (proxy, echo = 'allow') => {
+      const vault = await daemon.api('POST', '/vaults', { user: 'ada', name: 'Mount', policy: rules(proxy, echo) });
+      return new Endpoint({ ...vault, mcp_url: `${vault.mcp_url}/notes` });
+    };
+    const end = await open('read');
+    const ask = async (from, method, params) => {
+      if (sdk === 'two') return from.modern(method, params);
+      if (!from.session) {
+        await from.initialize();
+        assert.ok(from.session.length > 32 + 8);
+        assert.equal((await from.legacy('notifications/initialized', {}, { id: null })).status, 202);
+      }
+      return from.legacy(method, params);
+    };
+
+    await t.test('its tools by their own names, as far as the policy has them', async () => {
+      assert.deepEqual((await ask(end, 'tools/list')).body.result.tools.map(({ name }) => name), ['echo']);
+      assert.equal((await ask(end, 'tools/call', { name: 'echo', arguments: { text: 'bare' } })).body.result.content[0].text, 'bare');
+      assert.match((await ask(end, 'tools/call', { name: 'drop-all', arguments: {} })).body.error.message, /Unknown tool/);
+      assert.ok(peer.messages('tools/call').every(({ params }) => params.name === 'echo'));
+    });
+
+    await t.test('and its prompts, where raw requests may read', async () => {
+      assert.deepEqual((await ask(end, 'prompts/list')).body.result.prompts.map(({ name }) => name), ['hello']);
+      assert.equal((await ask(end, 'prompts/get', { name: 'hello' })).body.result.messages[0].content.text, 'Hello');
+      const other = await open('block');
+      assert.deepEqual((await ask(other, 'prompts/list').catch(() => other.legacy('prompts/list'))).body.result.prompts, []);
+    });
+
+    await t.test('a call that needs a person waits as ever', async () => {
+      const asks = await open('read', 'approve');
+      await ask(asks, 'ping');
+      const held = ask(asks, 'tools/call', { name: 'echo', arguments: { text: 'asked' } });
+      const approval = await waitFor(async () => (await daemon.list('/approvals?state=pending'))[0], { what: 'the question' });
+      assert.ok(!notes.calls.includes('asked'));
+      await daemon.api('POST', `/approvals/${approval.id}/approve`, {});
+      assert.equal((await held).body.result.content[0].text, 'asked');
+    });
+
+    if (sdk === 'one') {
+      await t.test('a session is its client\'s alone', async () => {
+        const other = await open('read');
+        other.session = end.session;
+        assert.equal((await other.legacy('prompts/list')).status, 404);
+        other.session = end.session.slice(32);
+        assert.equal((await other.legacy('prompts/list')).status, 404);
+        assert.equal((await end.legacy('prompts/list')).status, 200);
+      });
+    }
+
+    await t.test('MC-04 no token of either side passes through', async () => {
+      const tokens = [...s.authority.tokens.keys()];
+      notes.secret = tokens.find((token) => token.includes('-at-'));
+      const { text } = await ask(end, 'tools/call', { name: 'echo', arguments: { text: 'x' } });
+      notes.secret = '';
+      assert.match(text, /x\*{8}/);
+      for (const each of peer.asks) {
+        assert.ok(!JSON.stringify(each).includes(end.token));
+        assert.ok(tokens.includes(each.headers.authorization.slice(7)));
+      }
+    });
+
+    await t.test('what has changed is not there here either', async () => {
+      notes.words = 'Something else';
+      peer.forget(); // a session keeps what it was begun with
+      await s.look();
+      assert.deepEqual((await ask(end, 'tools/list')).body.result.tools, []);
+      assert.match((await ask(end, 'tools/call', { name: 'echo', arguments: { text: 'no' } })).body.error.message, /Unknown tool/);
+      assert.ok(!notes.calls.includes('no'));
+    });
+
+    await t.test('a service that the policy does not name is none', async () => {
+      const nowhere = new Endpoint({ token: end.token, mcp_url: end.url.replace(/notes$/, 'github') });
+      assert.equal((await nowhere.modern('tools/list')).status, 404);
+    });
+  });
+}

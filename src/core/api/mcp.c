@@ -5,18 +5,18 @@
 
 enum err post_mcp(struct flow *flow, struct call *call, const struct api_in *in)
 {
-	mcp_handle(flow, call, in->vars[0]);
+	mcp_handle(flow, call, in->vars[0], in->vars[1]);
 	return OK;
 }
 
 enum err get_mcp(struct flow *flow, struct call *call, const struct api_in *in)
 {
-	mcp_handle(flow, call, in->vars[0]);
+	mcp_handle(flow, call, in->vars[0], in->vars[1]);
 	return OK;
 }
 
 enum err delete_mcp(struct flow *flow, struct call *call, const struct api_in *in)
 {
-	mcp_handle(flow, call, in->vars[0]);
+	mcp_handle(flow, call, in->vars[0], in->vars[1]);
 	return OK;
 }

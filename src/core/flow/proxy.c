@@ -10,6 +10,7 @@
 #include "core/flow/bearer.h"
 #include "core/flow/compiled.h"
 #include "core/flow/errand.h"
+#include "core/flow/places.h"
 #include "core/flow/recognise.h"
 #include "core/flow/rejected.h"
 #include "core/flow/spend.h"
@@ -19,8 +20,6 @@ enum {
 	STREAM_MS = 3600 * 1000,
 	HELD_ANSWER_MAX = 64 * 1024, /* of a 401 that core sees to */
 	REST_MAX_S = 3600,
-	VAULT_CALLS_MAX = 128, /* at once: no vault takes all places of courier */
-	BODIES_MAX = 24 * 1024 * 1024,
 	INSTEAD_MAX = 64 * 1024,
 };
 
@@ -28,10 +27,9 @@ enum {
 struct proxy {
 	struct permit permit;
 	struct id intent;
-	uint64_t number;   /* of the stream under way; 0: none */
-	uint64_t version;  /* of the token that is used */
-	uint64_t place;	   /* key of the vault whose place it has; 0: none */
-	size_t bytes;	   /* of its body, counted */
+	uint64_t number;  /* of the stream under way; 0: none */
+	uint64_t version; /* of the token that is used */
+	struct place place;
 	bool spent, again; /* limits; after a 401 */
 	bool asked;	   /* the provider, whether what is reached is public */
 	char tool[POLICY_TOOL_MAX + 1];
@@ -73,32 +71,6 @@ static uint64_t key_of(struct id id)
 static void *as_value(uint64_t n)
 {
 	return (void *)(uintptr_t)n; /* the maps hold numbers, not pointers */
-}
-
-static void place_leave(struct flow *flow, struct proxy *p)
-{
-	const uintptr_t n = (uintptr_t)map_find(&flow->proxying, p->place);
-
-	flow->proxy_bytes -= p->bytes;
-	/* Replacing what is there cannot fail. */
-	if (p->place != 0 && (n <= 1 || map_put(&flow->proxying, p->place, as_value(n - 1)) != OK))
-		(void)map_del(&flow->proxying, p->place);
-	p->place = 0;
-	p->bytes = 0;
-}
-
-static enum err place_take(struct flow *flow, const struct call *call, struct proxy *p)
-{
-	const uint64_t key = key_of(p->permit.vault.id);
-	const uintptr_t n = (uintptr_t)map_find(&flow->proxying, key);
-
-	if (n >= VAULT_CALLS_MAX || flow->proxy_bytes + call->request.body.n > BODIES_MAX ||
-	    map_put(&flow->proxying, key, as_value(n + 1)) != OK)
-		return ERR_OVERLOADED;
-	p->place = key;
-	p->bytes = call->request.body.n;
-	flow->proxy_bytes += p->bytes;
-	return OK;
 }
 
 /* A provider that said when to come back is not asked before. */
@@ -292,7 +264,7 @@ static void on_answer(struct flow *flow, void *journey, const struct ask_answer 
 	const bool begun = answer->reply.status != 0 && answer->outcome != ASK_UNUSABLE;
 
 	p->number = 0;
-	place_leave(flow, p);
+	place_leave(flow, &p->place);
 	note_outcome(flow, call, p, answer);
 	note_rest(flow, &p->permit, &answer->reply);
 	if (call->gate_id == 0 || (begun && (p->again || answer->reply.status != 401)))
@@ -386,10 +358,10 @@ static enum err step(struct flow *flow, struct call *call, struct proxy *p, bool
 	if (*ret_waits)
 		return OK;
 	TRY(check_rest(flow, &p->permit));
-	TRY(place_take(flow, call, p));
+	TRY(place_take(flow, p->permit.vault.id, call->request.body.n, &p->place));
 	err = spend_and_ask(flow, call, p, &found);
 	if (err != OK)
-		place_leave(flow, p);
+		place_leave(flow, &p->place);
 	return err;
 }
 

@@ -72,7 +72,9 @@ struct turn {
 	struct permit permit;
 	struct rpc rpc;
 	struct era era;
-	struct session *session; /* NULL in the modern era, and before there is one */
+	char only[SERVICE_MAX_BYTES + 1]; /* of the mount; empty: all services */
+	struct bytes account;		  /* of the mount; empty: the default one */
+	struct session *session;	  /* NULL in the modern era, and before there is one */
 };
 
 /* answer.c */
@@ -96,6 +98,10 @@ must_check enum err session_new(struct mcp *mcp, const struct turn *turn, struct
 /* NULL: unknown, or another vault's, or another client's of the same vault. */
 struct session *session_find(struct mcp *mcp, const struct turn *turn, struct bytes id);
 void session_end(struct mcp *mcp, struct session *session);
+
+/* relay.c: a mount of a remote server. False: it is not passed on, and not answered. */
+bool relay_message(struct turn *turn);
+bool relay_other(struct turn *turn); /* GET, DELETE */
 
 /* stream.c */
 void stream_listen(struct turn *turn); /* subscriptions/listen */

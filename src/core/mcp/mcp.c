@@ -5,6 +5,7 @@
 
 #include "core/flow/bearer.h"
 #include "core/mcp/inner.h"
+#include "core/policy/policy.h"
 
 static const struct bytes nothing = { NULL, 0 };
 
@@ -285,7 +286,7 @@ static void post(struct turn *turn)
 			     code == RPC_PARSE_ERROR ? "Parse error" : "Invalid request", nothing);
 	else if (era_of(&turn->rpc, turn->call->request.headers, &turn->era, &refusal) != OK)
 		refuse_era(turn, &refusal);
-	else
+	else if (!relay_message(turn))
 		message(turn);
 	rpc_done(&turn->rpc);
 }
@@ -314,7 +315,20 @@ static enum err who(struct turn *turn, struct bytes vault)
 	return permit_deny(turn->flow, turn->call, &turn->permit, &record, err);
 }
 
-void mcp_handle(struct flow *flow, struct call *call, struct bytes vault)
+/* A service that the policy does not name is like none. */
+static enum err find_mount(struct turn *turn, struct bytes mount)
+{
+	const struct bytes service = bytes_cut(&mount, '@');
+	const char *id;
+
+	turn->account = mount;
+	for (size_t n = 0; (id = policy_service_at(turn->permit.policy, n)) != NULL; n++)
+		if (bytes_is(service, id))
+			return bytes_str(service, turn->only, sizeof turn->only);
+	return ERR_NO_ROUTE;
+}
+
+void mcp_handle(struct flow *flow, struct call *call, struct bytes vault, struct bytes mount)
 {
 	struct turn turn = { .flow = flow, .call = call, .rpc = { .params = DOC_NONE } };
 
@@ -323,12 +337,18 @@ void mcp_handle(struct flow *flow, struct call *call, struct bytes vault)
 			     nothing);
 		return;
 	}
-	const enum err err = who(&turn, vault);
-	if (err != OK)
+	enum err err = who(&turn, vault);
+	if (err != OK) {
 		answer_stranger(flow, call, err, vault);
+		return;
+	}
+	if (mount.n > 0)
+		err = find_mount(&turn, mount);
+	if (err != OK)
+		answer_status(flow, call, err);
 	else if (call->request.method == HTTP_POST)
 		post(&turn);
-	else if (find_session(&turn)) {
+	else if (!relay_other(&turn) && find_session(&turn)) {
 		if (call->request.method == HTTP_DELETE)
 			end_session(&turn);
 		else

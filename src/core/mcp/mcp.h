@@ -23,8 +23,10 @@ struct mcp;
 must_check enum err mcp_new(struct mcp **ret);
 void mcp_free(struct mcp **mcpp);
 
-/* POST, GET or DELETE at /mcp/@vault. */
-void mcp_handle(struct flow *flow, struct call *call, struct bytes vault);
+/* POST, GET or DELETE at /mcp/@vault, or at /mcp/@vault/@mount: a service, perhaps with @alias.
+ * There its tools are shown alone, by their own names, and to a remote MCP server all else is
+ * passed on where the policy lets raw requests read (flow/mount.h). */
+void mcp_handle(struct flow *flow, struct call *call, struct bytes vault, struct bytes mount);
 /* Gate is about to end (@closing), or has: streams and held calls are told to come again, and none
  * is begun until there is another. */
 void mcp_closing(struct flow *flow, bool closing);

@@ -12,11 +12,17 @@ enum { STATE_LEN = ID_LEN + 16, NAME_ROOM = 256 };
 
 static const char state_label[] = "valetkey mcp requestState 1";
 
+static struct list_view list_view_of(const struct turn *turn)
+{
+	return (struct list_view){ &turn->permit, turn->only[0] == 0 ? NULL : turn->only,
+				   turn->era.modern };
+}
+
 void tools_list(struct turn *turn)
 {
 	const uint32_t node = doc_member(&turn->rpc.doc, turn->rpc.params, str("cursor"));
 	const struct bytes cursor = rpc_text(&turn->rpc, "cursor");
-	const struct list_view view = { &turn->permit, NULL, turn->era.modern };
+	const struct list_view view = list_view_of(turn);
 	struct dynbuf out;
 
 	dynbuf_init(&out, MESSAGE_MAX);
@@ -434,7 +440,7 @@ static void call_listed(struct turn *turn, const struct listed *tool)
 		rest.n > 0	   ? dynbuf_view(&rest)
 		: node == DOC_NONE ? str("{}")
 				   : doc_raw(doc, node),
-		dynbuf_view(&account));
+		account.n > 0 ? dynbuf_view(&account) : turn->account);
 }
 
 void tools_call(struct turn *turn)
@@ -442,7 +448,7 @@ void tools_call(struct turn *turn)
 	const struct doc *doc = &turn->rpc.doc;
 	const uint32_t arguments = doc_member(doc, turn->rpc.params, str("arguments"));
 	const struct bytes name = rpc_text(&turn->rpc, "name");
-	const struct list_view view = { &turn->permit, NULL, turn->era.modern };
+	const struct list_view view = list_view_of(turn);
 	char message[NAME_ROOM];
 	struct listed tool;
 
