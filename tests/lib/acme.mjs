@@ -91,11 +91,11 @@ services:
 `;
 
 /** Daemon, provider, one user with a connected account and a vault whose writes need a person. */
-export async function acmeStage(t, { policy = acmePolicy, answer, connected = true, user = 'ada', config } = {}) {
+export async function acmeStage(t, { policy = acmePolicy, answer, connected = true, user = 'ada', config, allow = [] } = {}) {
   const sandbox = await startSandbox(t);
   await sandbox.control({ service: 'notes', rotation: 'strict', lifetime_s: 3600 });
   const upstream = await startUpstream(t, answer);
-  const daemon = await startDaemon(t, { allow: [sandbox.host, upstream.host], config });
+  const daemon = await startDaemon(t, { allow: [sandbox.host, upstream.host, ...allow], config });
   const file = notesFile(sandbox.origin, { id: 'acme' })
     .replace(/api:\n {2}hosts: \[.*\]/, `api:\n  base: ${upstream.origin}\n  hosts: ["${upstream.origin}"]`) + acmeTools;
   await daemon.addService(file, { id: 'acme' });

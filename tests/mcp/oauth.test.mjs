@@ -12,9 +12,10 @@ import { Client as ClientOne } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as TransportOne } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 
 import { acmeStage } from '../lib/acme.mjs';
-import { consent, password } from '../lib/authorize.mjs';
+import { consent, password, signIn } from '../lib/authorize.mjs';
 import { Jar } from '../lib/consent.mjs';
 import { Ends } from '../lib/process.mjs';
+import { publisher } from '../lib/publisher.mjs';
 
 const redirect = 'http://127.0.0.1/callback';
 
@@ -77,10 +78,14 @@ const kinds = {
 describe('signing in from an address alone', () => {
   const ends = new Ends();
   const jar = new Jar(); // one browser, which stays signed in
-  let s;
+  let s, publishes;
 
   before(async () => {
-    s = await acmeStage(ends);
+    publishes = await publisher(ends);
+    s = await acmeStage(ends, {
+      allow: [`localhost:${publishes.port}`],
+      config: `  ca_file: ${publishes.ca}\nauthserver:\n  client_metadata_documents: true\n`,
+    });
     await s.daemon.api('POST', '/users/password', { user: s.user, password });
   });
   after(() => ends.run());
@@ -127,6 +132,21 @@ describe('signing in from an address alone', () => {
       assert.equal(keeper.issued, 2, 'a 401 made it refresh, not ask the user again');
       assert.notEqual(keeper.kept.refresh_token, first.refresh_token);
       assert.equal(keeper.registered, 1);
+    });
+
+    test(`${kind}: known by its document, it registers nothing`, async () => {
+      const keeper = new Keeper();
+      keeper.clientMetadataUrl = `${publishes.origin}/${encodeURIComponent(kind)}.json`;
+      const { pathname } = new URL(keeper.clientMetadataUrl);
+      publishes.pages[pathname] = { body: { ...keeper.clientMetadata, client_id: keeper.clientMetadataUrl, client_name: 'By document' } };
+      const { client, transport } = begin(keeper);
+      await assert.rejects(client.connect(transport), (error) => error instanceof Unauthorized);
+      assert.equal(keeper.address.searchParams.get('client_id'), keeper.clientMetadataUrl);
+      const { html } = await signIn(jar, keeper.address.href);
+      assert.match(html, /By document[\s\S]*published by <code>localhost<\/code>/);
+      await finish(transport, (await consent(keeper.address.href, { jar })).searchParams);
+      assert.ok((await (await connected(keeper)).listTools()).tools.length > 0);
+      assert.equal(publishes.seen.filter((path) => path === pathname).length, 1);
     });
 
     test(`${kind}: with a key of its own (DPoP)`, { skip: Client === ClientOne && 'this SDK has no DPoP' }, async () => {

@@ -3,31 +3,14 @@
 // the token endpoint has to know their document; what the consent page makes of them is in authorize tests.
 import assert from 'node:assert/strict';
 import { createServer as createPlain } from 'node:http';
-import { createServer } from 'node:https';
 import { createServer as createTcp } from 'node:net';
 import { test } from 'node:test';
 
 import { assertion, makeKey, proven } from '../lib/client.mjs';
 import { startDaemon } from '../lib/daemon.mjs';
-import { certificates, startNames } from '../lib/front.mjs';
-import { atEnd, folder, freePort } from '../lib/process.mjs';
-
-/** A publisher of documents over TLS: what it answers is in `pages`, path → { status, type, body, headers } or a function. */
-async function publisher(t) {
-  const certs = await certificates(folder(t));
-  const port = await freePort();
-  const it = { ca: certs.ca, port, origin: `https://localhost:${port}`, pages: {}, seen: [] };
-  const server = createServer(certs.good, (request, response) => {
-    it.seen.push(request.url);
-    const page = it.pages[request.url];
-    if (typeof page === 'function') return void page(request, response);
-    response.writeHead(page?.status ?? (page ? 200 : 404), { 'content-type': page?.type ?? 'application/json', ...page?.headers });
-    response.end(typeof page?.body === 'string' ? page.body : JSON.stringify(page?.body ?? {}));
-  });
-  await new Promise((done) => { server.listen(port, '127.0.0.1', done); });
-  atEnd(t, () => { server.closeAllConnections(); server.close(); });
-  return it;
-}
+import { startNames } from '../lib/front.mjs';
+import { atEnd } from '../lib/process.mjs';
+import { publisher } from '../lib/publisher.mjs';
 
 const config = (it, more = '') => `  ca_file: ${it.ca}\n${more}authserver:\n  client_metadata_documents: true\n`;
 
@@ -96,6 +79,14 @@ test('documents', async (t) => {
     }
     it.pages['/state.json'] = page;
     await s.known(`${it.origin}/state.json`, 'mended, and asked for again at once');
+  });
+
+  await t.test('CM-02 who is sent here by a program whose document cannot be read is told so, and sent nowhere', async () => {
+    const asked = new URLSearchParams({ client_id: `${it.origin}/absent.json`, redirect_uri: 'http://localhost/callback', response_type: 'code' });
+    const page = await fetch(`${daemon.url}/authorize?${asked}`, { redirect: 'manual' });
+    assert.equal(page.status, 400);
+    assert.equal(page.headers.get('location'), null);
+    assert.match(await page.text(), /could not be read from here/);
   });
 
   await t.test('CM-10 client_ids of our making are no addresses', async () => {

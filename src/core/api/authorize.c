@@ -88,18 +88,37 @@ static void go_back(struct flow *flow, struct call *call, const struct request *
 	call_answer(flow, call, 303);
 }
 
+static bool names_document(const struct call *call)
+{
+	scoped(form_done) struct form form = { 0 };
+
+	return form_parse(query_of(call), &form) == OK &&
+	       bytes_starts(form_find(&form, "client_id"), "https://");
+}
+
 /* Nothing is known of who asks, or it does not fit: nobody is sent anywhere. */
 static void stop(struct flow *flow, struct call *call, enum err err)
 {
-	const bool busy = err == ERR_RATE_LIMITED || err == ERR_OVERLOADED;
+	static const char title[] = "This request cannot be answered";
 
-	page_message(flow, call, busy ? 503 : 400, "This request cannot be answered",
-		     busy ? "Too much is being asked at the moment."
-			  : "It names no client that is known here, or an address that this client "
-			    "has not registered.",
-		     busy ? "Try again shortly."
-			  : "Start again from the program that sent you here; if that does not "
-			    "help, remove its connection to this server and add it anew.");
+	if (err == ERR_RATE_LIMITED || err == ERR_OVERLOADED)
+		page_message(flow, call, 503, title, "Too much is being asked at the moment.",
+			     "Try again shortly.");
+	else if (names_document(call))
+		page_message(
+			flow, call, 400, title,
+			"The program is known by the address of a document, which could not be "
+			"read from here or does not fit the request.",
+			"Whoever runs Valetkey sees to it that the address can be reached. Where "
+			"that is not meant to be, 'authserver.client_metadata_documents: false' "
+			"has programs register themselves instead.");
+	else
+		page_message(
+			flow, call, 400, title,
+			"It names no client that is known here, or an address that this client "
+			"has not registered.",
+			"Start again from the program that sent you here; if that does not help, "
+			"remove its connection to this server and add it anew.");
 }
 
 /* redirect_uri as registered; the only one where none is sent (RFC 6749 3.1.2.3). */
