@@ -20,7 +20,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # What to change: its tests, and what they are linked with.
 TARGETS = {
-    'policy': (['test_decide', 'test_policy'], ['src/model/libmodel.a', 'src/codec/libcodec.a', 'src/base/libbase.a'],
+    'policy': (['test_decide', 'test_policy', 'test_edges', 'test_faults'], ['src/model/libmodel.a', 'src/codec/libcodec.a', 'src/base/libbase.a'],
                ['-lcmocka', '-lyaml', '-ljansson', '-lsodium']),
     'authserver': (['test_clientmeta', 'test_jwk', 'test_proofs', 'test_redirect'],
                    ['src/codec/libcodec.a', 'src/crypto/libcrypto.a', 'src/base/libbase.a'],
@@ -29,6 +29,8 @@ TARGETS = {
 # Sanitized as in './dev check': what is read out of bounds or never given back is noticed too.
 SANITIZE = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
 CFLAGS = ['-std=gnu17', '-O1', '-g0', '-w', '-fPIE', '-D_GNU_SOURCE', *SANITIZE, '-I', str(ROOT / 'src')]
+# What a test is linked with besides: one of faults lets each allocation fail.
+WRAP = {'test_faults': ['-Wl,--wrap=malloc', '-Wl,--wrap=calloc', '-Wl,--wrap=realloc']}
 TIMEOUT_S = 20
 
 SWAPS = {
@@ -108,7 +110,7 @@ class Bench:
             program = folder / test
             linked = subprocess.run(
                 ['cc', '-pie', *SANITIZE, str(self.objects[self.folder / f'{test}.c']), *others, str(mutated),
-                 *(str(self.build / lib) for lib in self.libraries), *self.system, '-o', str(program)],
+                 *(str(self.build / lib) for lib in self.libraries), *self.system, *WRAP.get(test, []), '-o', str(program)],
                 capture_output=True, check=False)
             if linked.returncode != 0:
                 return None

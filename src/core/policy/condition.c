@@ -11,22 +11,10 @@ static const char *const subjects[] = {
 	[CONDITION_NETWORKS] = "networks",
 };
 
-/* RFC 6901: empty or parts that begin with a slash; a tilde is followed by 0 or 1. */
-static bool pointer_ok(struct bytes text)
-{
-	if (text.n == 0 || text.p[0] != '/')
-		return false;
-	for (size_t i = 0; i < text.n; i++)
-		if (text.p[i] == '~' &&
-		    (i + 1 == text.n || (text.p[i + 1] != '0' && text.p[i + 1] != '1')))
-			return false;
-	return true;
-}
-
 static enum err read_arg(const struct reader *r, const struct yaml_node *node,
 			 const struct yaml_node *subject, struct condition *ret)
 {
-	if (!yaml_str(subject, &ret->name) || !pointer_ok(ret->name))
+	if (!yaml_str(subject, &ret->name) || !reader_pointer(ret->name))
 		return REFUSE(r, subject, "'arg' is a JSON pointer such as /owner");
 	return match_read(r, node, true, &ret->match);
 }

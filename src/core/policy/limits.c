@@ -66,7 +66,7 @@ static enum err read_counted(const struct reader *r, const struct yaml_node *nod
 {
 	if (!ret->budget)
 		return REFUSE(r, node, "only a budget counts an argument");
-	if (!yaml_str(node, &ret->counted) || ret->counted.n == 0 || ret->counted.p[0] != '/')
+	if (!yaml_str(node, &ret->counted) || !reader_pointer(ret->counted))
 		return REFUSE(r, node, "'arg' is a JSON pointer such as /amount");
 	return OK;
 }

@@ -33,12 +33,17 @@ static bool is_yaml_number(struct bytes text)
 	return i == text.n;
 }
 
-static bool is_json_number(struct bytes text)
+static enum err read_number(const struct reader *r, const struct yaml_node *node, struct bytes text)
 {
 	scoped(doc_done) struct doc doc = { 0 };
+	const enum err err = doc_read(text, &doc);
 
-	return doc_read(text, &doc) == OK && doc_kind(&doc, 0) == DOC_NUMBER &&
-	       doc.nodes[0].at == 0 && doc.nodes[0].len == text.n;
+	if (err < OK)
+		return err;
+	if (err != OK || doc_kind(&doc, 0) != DOC_NUMBER || doc.nodes[0].len != text.n)
+		return REFUSE(r, node, "write '%.*s' in quotes, or as a number of JSON",
+			      (int)text.n, text.p);
+	return OK;
 }
 
 static enum err read_value(const struct reader *r, const struct yaml_node *node, struct value *ret)
@@ -58,11 +63,8 @@ static enum err read_value(const struct reader *r, const struct yaml_node *node,
 	ret->kind = DOC_STRING;
 	if (node->quoted || !is_yaml_number(ret->text))
 		return OK;
-	if (!is_json_number(ret->text))
-		return REFUSE(r, node, "write '%.*s' in quotes, or as a number of JSON",
-			      (int)ret->text.n, ret->text.p);
 	ret->kind = DOC_NUMBER;
-	return OK;
+	return read_number(r, node, ret->text);
 }
 
 static enum err read_glob(const struct reader *r, const struct yaml_node *node, struct value *ret)

@@ -108,6 +108,17 @@ bool reader_pattern(struct bytes text, bool *ret_prefix, struct bytes *ret_name)
 	return true;
 }
 
+bool reader_pointer(struct bytes text)
+{
+	if (text.n == 0 || text.p[0] != '/')
+		return false;
+	for (size_t i = 1; i < text.n; i++)
+		if (text.p[i] == '~' &&
+		    (i + 1 == text.n || (text.p[i + 1] != '0' && text.p[i + 1] != '1')))
+			return false;
+	return true;
+}
+
 size_t reader_count(const struct yaml_node *node)
 {
 	size_t n = 0;

@@ -29,5 +29,7 @@ must_check enum err reader_effect(const struct reader *r, const struct yaml_node
 bool reader_duration(struct bytes text, usec_t *ret);
 /* "issues.get" or "issues.*", of which @ret_name is "issues." */
 bool reader_pattern(struct bytes text, bool *ret_prefix, struct bytes *ret_name);
+/* A JSON pointer (RFC 6901) to a part: a tilde is followed by 0 or 1. */
+bool reader_pointer(struct bytes text);
 /* How many children a list or map has. */
 size_t reader_count(const struct yaml_node *node);
