@@ -270,6 +270,15 @@ describe('providers', { concurrency: 1 }, () => {
     await quirk.connect();
     assert.equal(quirk.asked('me')[0].headers.host, `localhost:${rig.port}`);
     assert.equal(quirk.asked('me')[0].path, `/${quirk.id}/me/T1`);
+    const headed = await rig.service(() => ({
+      oauth: { variables: { team: { from: 'reply', path: 'team.id', check: 'id' } } },
+      api: { headers: { 'Acme-Team': '{team}' } },
+    }), reply('localhost', 'T2'));
+    await headed.connect();
+    await rig.daemon.api('PUT', `/vaults/${headed.vault.id}/policy`, `name: Test\nservices:\n  ${headed.id}: {proxy: allow, default: allow}\n`, { type: 'text/yaml' });
+    const through = await fetch(`${rig.daemon.url}/proxy/${headed.id}/${headed.id}/me`, { headers: { authorization: `Bearer ${headed.vault.token}`, 'acme-team': 'T9' } });
+    assert.equal(through.status, 200, await through.text());
+    assert.equal(headed.asked('me').at(-1).headers['acme-team'], 'T2', 'not what the agent says');
     for (const bad of [reply('127.0.0.1'), reply('https://localhost.evil.example'), reply('localhost', '../x'), reply(undefined)]) {
       const other = await rig.service(make, bad);
       assert.notEqual((await other.consent()).status, 200);

@@ -4,6 +4,7 @@
 #include "core/flow/compiled.h"
 #include "core/flow/context.h"
 #include "core/flow/resources.h"
+#include "core/tools/build.h"
 #include "model/scopes.h"
 
 void recognised_done(struct recognised *found)
@@ -61,17 +62,16 @@ static bool is_sent(const struct dynbuf *headers, struct bytes name)
 }
 
 /* What the agent sent and may send, then what the service wants on every request. */
-static enum err write_headers(const struct service *service, const struct tools_header *sent,
-			      size_t n, struct recognised *found)
+static enum err write_headers(const struct service *service, const struct doc *variables,
+			      const struct tools_header *sent, size_t n, struct recognised *found)
 {
 	const struct service_pairs *own = &service->api.headers;
 	struct dynbuf *out = &found->headers;
 
 	for (size_t i = 0; i < own->n; i++) {
-		const struct ipc_header line = { own->at[i].name, own->at[i].value };
-		/* What belongs to the connection is not known here. */
-		if (memchr(line.value.p, '{', line.value.n) != NULL)
-			return ERR_UNSUPPORTED;
+		scoped(dynbuf_done) struct dynbuf value = { .max = IPC_HEADERS_MAX };
+		TRY(tools_own_header(service, variables, i, &value));
+		const struct ipc_header line = { own->at[i].name, dynbuf_view(&value) };
 		IPC_LIST_ADD(out, header, &line);
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -148,7 +148,7 @@ enum err recognise(const struct service *service, const struct call *call,
 		raw.variables = &ret->variables;
 	}
 	TRY(tools_match(service, &raw, &ret->found));
-	TRY(write_headers(service, sent, raw.headers_n, ret));
+	TRY(write_headers(service, raw.variables, sent, raw.headers_n, ret));
 	return describe(service, call, ret);
 }
 

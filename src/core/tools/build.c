@@ -214,6 +214,22 @@ static enum err put_headers(const struct value_scope *scope, const struct servic
 	return OK;
 }
 
+enum err tools_own_header(const struct service *service, const struct doc *variables, size_t n,
+			  struct dynbuf *out)
+{
+	static const struct service_tool none;
+	const struct tools_values values = { .variables = variables };
+	const struct value_scope scope = { .service = service, .tool = &none, .values = &values };
+	const size_t from = out->n;
+	bool absent;
+
+	TRY(value_render(&scope, service->api.headers.at[n].value, ",", out, &absent));
+	TRY(dynbuf_err(out));
+	return out->n == from || header_ok((struct bytes){ out->p + from, out->n - from })
+		       ? OK
+		       : ERR_MALFORMED;
+}
+
 enum err tools_build(const struct service *service, const struct service_tool *tool, size_t step_at,
 		     const struct tools_values *values, struct tools_request *ret)
 {

@@ -44,6 +44,11 @@ must_check enum err tools_build(const struct service *service, const struct serv
 				struct tools_request *ret);
 void tools_request_done(struct tools_request *request);
 
+/* Appends the value of the service's @n-th own header, for a connection with @variables (NULL:
+ * none). ERR_NOT_FOUND  the connection lacks a variable ERR_MALFORMED  its value cannot stand in a
+ * header */
+must_check enum err tools_own_header(const struct service *service, const struct doc *variables,
+				     size_t n, struct dynbuf *out);
 /* The tool's projection in the lines of codec/select.h; nothing is appended where it has none. */
 must_check enum err tools_select(const struct service_tool *tool, struct dynbuf *out);
 /* A text with arguments in it, such as the id of a resource. ERR_NOT_FOUND: one is absent;

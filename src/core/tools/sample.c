@@ -29,7 +29,8 @@ static const char
 			"  base: https://api.sample.example/v1/{site}\n"
 			"  hosts: [https://api.sample.example, https://up.sample.example]\n"
 			"  auth: bearer\n"
-			"  headers: {Accept: application/json, X-Version: \"7\"}\n"
+			"  headers: {Accept: application/json, X-Version: \"7\", X-Site: "
+			"\"at-{site}\"}\n"
 			"  graphql: [/graphql]\n"
 			"tools:\n" TOOL("issues.get", "read",
 					"owner: {type: string}, repo: {type: string}, number: "

@@ -164,6 +164,22 @@ static void members_of_a_body_keep_type_and_digits(void **state)
 	       HOME "/repos/o/r/issues/1", "{\"state\":\"closed\"}");
 }
 
+static void own_headers_have_the_values_of_the_connection(void **state)
+{
+	scoped(doc_done) struct doc good = { 0 }, other = { 0 };
+	scoped(dynbuf_done) struct dynbuf text = { .max = 256 };
+
+	(void)state;
+	sample_read("{\"site\":\"s-1\"}", &good);
+	sample_read("{\"other\":\"s-1\"}", &other);
+	assert_int_equal(tools_own_header(service, NULL, 0, &text), OK);
+	assert_text(&text, "application/json");
+	assert_int_equal(tools_own_header(service, &good, 2, &text), OK);
+	assert_text(&text, "application/jsonat-s-1");
+	assert_int_equal(tools_own_header(service, &other, 2, &text), ERR_NOT_FOUND);
+	assert_int_equal(tools_own_header(service, NULL, 2, &text), ERR_NOT_FOUND);
+}
+
 static void headers_come_from_service_and_tool(void **state)
 {
 	struct tools_request request;
@@ -174,16 +190,18 @@ static void headers_come_from_service_and_tool(void **state)
 			 OK);
 	assert_int_equal(request.method, SERVICE_POST);
 	assert_string_equal(request.content_type, "application/json");
-	assert_int_equal(request.headers_n, 3);
+	assert_int_equal(request.headers_n, 4);
 	assert_true(bytes_is(request.headers[0].name, "Accept"));
 	assert_true(bytes_is(request.headers[0].value, "application/json"));
-	assert_true(bytes_is(request.headers[1].name, "X-Version"));
-	assert_true(bytes_is(request.headers[1].value, "8"));
-	assert_true(bytes_is(request.headers[2].value, "2"));
+	assert_true(bytes_is(request.headers[1].name, "X-Site"));
+	assert_true(bytes_is(request.headers[1].value, "at-s-1"));
+	assert_true(bytes_is(request.headers[2].name, "X-Version"));
+	assert_true(bytes_is(request.headers[2].value, "8"));
+	assert_true(bytes_is(request.headers[3].value, "2"));
 	tools_request_done(&request);
 	assert_int_equal(
 		build("issues.create", 0, "{\"owner\":\"o\",\"repo\":\"r\"}", NULL, &request), OK);
-	assert_int_equal(request.headers_n, 2);
+	assert_int_equal(request.headers_n, 3);
 	tools_request_done(&request);
 	refuses("issues.create", "{\"owner\":\"o\",\"repo\":\"r\",\"weight\":\"a\\r\\nX: y\"}",
 		ERR_MALFORMED);
@@ -354,6 +372,7 @@ int main(void)
 		cmocka_unit_test(paths_of_several_segments_stay_below_theirs),
 		cmocka_unit_test(parameters_are_encoded_and_absent_ones_left_out),
 		cmocka_unit_test(members_of_a_body_keep_type_and_digits),
+		cmocka_unit_test(own_headers_have_the_values_of_the_connection),
 		cmocka_unit_test(headers_come_from_service_and_tool),
 		cmocka_unit_test(forms_nest_by_name),
 		cmocka_unit_test(a_text_is_sent_as_it_is),
