@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
+import { asking, consent, people } from '../lib/authorize.mjs';
 import { connect } from '../lib/consent.mjs';
 import { accessTokenType, exchangeGrant, makeVault } from '../lib/daemon.mjs';
 import { Ends, sleep } from '../lib/process.mjs';
@@ -233,6 +234,34 @@ describe('token exchange', () => {
     assert.equal((await s.daemon.post(form({ requested_token_type: accessTokenType }))).status, 200);
   });
 
+  test('TX-04 TX-10 TX-11 what the authorization server gave is a subject by its scope, and what an exchange gave is none', async () => {
+    const own = (scope) => s.daemon.post({ grant_type: 'client_credentials', resource: bound.mcp_url, scope }, { headers: basic(agent.client_id, agent.client_secret) });
+    const ask = (token, more) => s.daemon.exchange(token, 'notes', more);
+    const { access_token: token } = (await own('exchange')).body;
+    const lent = await ask(token);
+    assert.equal(lent.status, 200, lent.text);
+    refused(await ask((await own('mcp:tools proxy')).body.access_token), 403, 'insufficient_scope');
+    refused(await ask(lent.body.access_token), 400, 'invalid_request', 'invalid_grant');
+    for (const actor of [token, bound.token, agent.client_secret, lent.body.access_token]) {
+      refused(await ask(token, { actor_token: actor, actor_token_type: accessTokenType }), 400, 'invalid_request');
+    }
+    refused(await ask(token, { may_act: '{"sub":"x"}', act: '{"sub":"x"}', actor_token: 'x' }), 400, 'invalid_request');
+    assert.equal((await ask(token)).status, 200);
+    await s.daemon.post({ token }, { path: '/oauth/revoke', headers: basic(agent.client_id, agent.client_secret) });
+    refused(await ask(token), [400, 401], 'invalid_request', 'invalid_grant', 'invalid_token');
+  });
+
+  test('TX-04 neither a code nor a refresh token is a subject', async () => {
+    const { redirect, ...all } = await people(s.daemon, { user: 'tess' });
+    const { address, verifier } = asking(s.daemon, all.agent, all.vault, { scope: 'exchange' });
+    const code = (await consent(address, { user: 'tess' })).searchParams.get('code');
+    refused(await s.daemon.exchange(code, 'notes'), 400, 'invalid_request', 'invalid_grant');
+    const { body } = await s.daemon.post({ grant_type: 'authorization_code', code, redirect_uri: redirect, code_verifier: verifier },
+      { headers: basic(all.agent.client_id, all.agent.client_secret) });
+    refused(await s.daemon.exchange(body.refresh_token, 'notes'), [400, 401], 'invalid_request', 'invalid_grant', 'invalid_token');
+    refused(await s.daemon.exchange(body.refresh_token, 'notes', { subject_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' }), 400, 'invalid_request');
+  });
+
   test('TX-12 pausing, deleting and rotating hold for the very next request', async () => {
     const vault = await makeVault(s.daemon, { user: 'ada', name: 'Short', services: { notes: null }, create: false });
     const ask = (token = vault.token) => s.daemon.exchange(token, 'notes');
@@ -256,9 +285,14 @@ describe('token exchange', () => {
     refused(await s.daemon.exchange(vault.token, 'notes'), [400, 403], 'invalid_request', 'invalid_grant', 'access_denied');
   });
 
-  test('TX-12 MIST-10 a disabled agent is refused at once', async () => {
-    await s.daemon.api('POST', `/agents/${other.id}/disable`);
-    refused(await s.daemon.post(boundForm, { headers: basic(other.client_id, other.client_secret) }), [400, 401]);
+  test('TX-12 a disabled agent is refused at once', async () => {
+    const brief = await s.daemon.api('POST', '/agents', { name: 'Brief robot' });
+    const vault = await makeVault(s.daemon, { user: 'ada', name: 'Brief robot\'s', services: { notes: null }, agent: brief.id, create: false });
+    const ask = (options) => s.daemon.exchange(vault.token, 'notes', {}, options);
+    const proven = { headers: basic(brief.client_id, brief.client_secret) };
+    for (const options of [{}, proven]) assert.equal((await ask(options)).status, 200);
+    await s.daemon.api('POST', `/agents/${brief.id}/disable`);
+    for (const options of [{}, proven]) refused(await ask(options), [400, 401]);
   });
 
   test('TX-13 without a connection the answer says where to connect', async () => {

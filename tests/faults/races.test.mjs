@@ -117,6 +117,14 @@ test('RP-01 MIST-09 a callback with a foreign, used or missing state asks the pr
     assert.ok(status >= 400 && status < 500, `${what}: ${status} ${html}`);
     assert.equal(await asked(), none, what);
   }
+  assert.equal((await land(jar, callback)).status, 200, 'the true one was none of these');
+  const once = await asked();
+  assert.equal(once, none + 1);
+  for (const who of [jar, new Jar()]) {
+    const { status } = await land(who, callback);
+    assert.ok(status >= 400 && status < 500, `used: ${status}`);
+    assert.equal(await asked(), once, 'used');
+  }
 });
 
 test('RP-02 an iss that is not the provider\'s ends the consent before the code is spent', async (t) => {

@@ -6,6 +6,9 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import { basic } from '../lib/as.mjs';
+import { asking, consent, people } from '../lib/authorize.mjs';
+import { makeVault } from '../lib/daemon.mjs';
 import { stage } from '../lib/stage.mjs';
 import { acmePolicy, proxyStage } from '../lib/upstream.mjs';
 
@@ -19,8 +22,24 @@ test('MIST-01 an address alone, or with a wrong bearer, opens nothing', async (t
       assert.ok([400, 401, 404].includes(answer.status), `${path} with ${token}: ${answer.status}`);
     }
   }
+  const list = (address, token) => fetch(address, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json', accept: 'application/json, text/event-stream', ...(token ? { authorization: `Bearer ${token}` } : {}),
+    },
+    body: JSON.stringify({
+      jsonrpc: '2.0', id: 1, method: 'initialize',
+      params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'x', version: '1' } },
+    }),
+  });
+  for (const token of [null, 'wrong', s.vault.id, `${s.vault.token}x`, s.daemon.token]) {
+    for (const address of [s.vault.mcp_url, `${s.vault.mcp_url}?access_token=${s.vault.token}`, `${s.daemon.url}/api/v1/calls`]) {
+      assert.equal((await list(address, token)).status, 401, `${address} with ${token}`);
+    }
+  }
   assert.equal(s.upstream.seen.length, 0);
   assert.equal((await s.ask('GET', '/things')).status, 200, 'the right one does');
+  assert.equal((await list(s.vault.mcp_url, s.vault.token)).status, 200, 'and there as well');
 });
 
 test('MIST-04 the outcome in the log is what the provider answered, and there is none before', async (t) => {
@@ -28,14 +47,14 @@ test('MIST-04 the outcome in the log is what the provider answered, and there is
   const s = await proxyStage(t, {
     routes: {
       '/fails': async (request, answer) => {
-        during = await s.daemon.events('&kind=call');
+        during = await s.daemon.settledEvents('&kind=call');
         answer.writeHead(503);
         answer.end();
       },
     },
   });
   assert.equal((await s.ask('POST', '/fails', { body: 'x' })).status, 503);
-  assert.ok(!during.some((e) => e.outcome !== 'intent'), 'nothing is claimed while it is under way');
+  assert.deepEqual(during.map((e) => e.outcome), ['intent'], 'nothing is claimed while it is under way');
   const outcome = (await s.daemon.settledEvents('&kind=call')).filter((e) => e.outcome !== 'intent');
   assert.deepEqual(outcome.map((e) => e.status), [503]);
   s.upstream.server.closeAllConnections();
@@ -85,6 +104,53 @@ test('MIST-08 a token of ours is shown once, and what is stored does not tell it
       for (const secret of secrets) assert.equal(bytes.indexOf(secret), -1, name);
     }
   }
+});
+
+test('MIST-10 what belongs to a disabled agent stops working at once', async (t) => {
+  const s = await stage(t);
+  const { agent, redirect } = await people(s.daemon, { user: 'grace' });
+  const other = await s.daemon.api('POST', '/agents', { name: 'Bystander' });
+  const services = { notes: null };
+  const bound = await makeVault(s.daemon, { user: s.user, name: 'Bound', services, agent: agent.id, create: false });
+  const others = await makeVault(s.daemon, { user: s.user, name: 'Others', services, agent: other.id, create: false });
+  const free = await s.daemon.api('POST', '/vaults', { user: 'grace', name: 'Free', policy: 'name: P\nservices: {}\n' });
+  const own = await s.daemon.post({ grant_type: 'client_credentials', resource: bound.mcp_url, scope: 'mcp:tools exchange' }, { headers: basic(agent) });
+  assert.equal(own.status, 200, own.text);
+  const { address, verifier } = asking(s.daemon, agent, free);
+  const code = async () => (await consent(address, { user: 'grace' })).searchParams.get('code');
+  const redeem = (text) => s.daemon.post({ grant_type: 'authorization_code', code: text, redirect_uri: redirect, code_verifier: verifier }, { headers: basic(agent) });
+  const granted = (await redeem(await code())).body;
+  const late = await code();
+  const open = (vault, token) => fetch(vault.mcp_url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', authorization: `Bearer ${token}` },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'x', version: '1' } } }),
+  });
+  const uses = {
+    'the vault token, exchanged': () => s.daemon.exchange(bound.token, 'notes'),
+    'the vault token, with the secret': () => s.daemon.exchange(bound.token, 'notes', {}, { headers: basic(agent) }),
+    'the vault token, at the endpoint': () => open(bound, bound.token),
+    'its own token, exchanged': () => s.daemon.exchange(own.body.access_token, 'notes'),
+    'its own token, at the endpoint': () => open(bound, own.body.access_token),
+    'what a user granted': () => open(free, granted.access_token),
+    'another token of its own': () => s.daemon.post({ grant_type: 'client_credentials', resource: bound.mcp_url }, { headers: basic(agent) }),
+  };
+  for (const [name, use] of Object.entries(uses)) assert.equal((await use()).status, 200, `${name}, before`);
+  await s.daemon.api('POST', `/agents/${agent.id}/disable`);
+  for (const [name, use] of Object.entries(uses)) {
+    const { status } = await use();
+    assert.ok([400, 401, 403].includes(status), `${name}: ${status}`);
+  }
+  for (const answer of [
+    await redeem(late),
+    await s.daemon.post({ grant_type: 'refresh_token', refresh_token: granted.refresh_token }, { headers: basic(agent) }),
+  ]) {
+    assert.ok([400, 401].includes(answer.status), answer.text);
+    assert.equal(answer.body.access_token, undefined);
+  }
+  assert.equal((await fetch(address, { redirect: 'manual' })).status, 400, 'nobody is asked to consent to it');
+  assert.equal((await s.daemon.exchange(others.token, 'notes')).status, 200, 'another agent goes on');
+  assert.equal((await s.ask()).status, 200, 'and so does who needs none');
 });
 
 test('MIST-13 what a body says counts to its end, and an unknown condition refuses the policy', async (t) => {

@@ -193,6 +193,13 @@ describe('the operator', { concurrency: 3 }, () => {
     assert.equal(theirs.status, 404);
     assert.equal(nobodys.status, 404);
     assert.equal(await theirs.text(), await nobodys.text());
+    assert.equal((await s.ask()).status, 200);
+    const ours = await s.daemon.settledEvents(`&vault=${s.vault.id}`);
+    assert.ok(ours.some((e) => e.kind === 'exchange'), 'there is something to see');
+    for (const query of ['', '&kind=exchange', `&vault=${s.vault.id}`]) {
+      const { items } = await s.daemon.api('GET', `/events?order=asc&limit=500${query}`, undefined, as);
+      assert.deepEqual(items.filter((e) => e.vault || ours.some((one) => one.seq === e.seq)), [], query);
+    }
   });
 
   test('F-08 the disk is full: nothing is lent, 503, and it recovers by itself', async (t) => {

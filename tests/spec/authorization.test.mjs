@@ -159,9 +159,13 @@ describe('the answer', () => {
   });
 
   test('AZ-14 9700 4.16: no page can be framed, kept, or told of elsewhere', async () => {
-    const pages = { sign_in: [as.address(), new Jar()], consent: [as.address(), as.jar], error: [as.address({ client_id: 'x' }), as.jar], login: [`${as.issuer}login`, new Jar()] };
+    const pages = {
+      sign_in: [as.address(), new Jar()], consent: [as.address(), as.jar], error: [as.address({ client_id: 'x' }), as.jar], login: [`${as.issuer}login`, new Jar()],
+      callback: [`${as.issuer}login/callback?state=x&code=y`, as.jar], connect: [`${as.issuer}connect/x`, as.jar], mend: [`${as.issuer}mend/not_connected/github`, as.jar],
+    };
     for (const [name, [url, jar]] of Object.entries(pages)) {
       const { headers } = await get(url, jar);
+      assert.match(headers.get('content-type'), /^text\/html/, name);
       assert.match(headers.get('content-security-policy'), /frame-ancestors 'none'/, name);
       assert.match(headers.get('content-security-policy'), /default-src 'none'/, name);
       assert.equal(headers.get('x-frame-options'), 'DENY', name);
@@ -233,6 +237,14 @@ describe('whose decision it is', () => {
     await no(await post(form.fields, { 'sec-fetch-site': 'cross-site' }), 'cross-site');
     await no(await post(form.fields, { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }), 'another origin');
     assert.equal((await post(form.fields)).status, 303);
+    for (const target of [url, `${as.issuer}login`]) {
+      const jar = new Jar();
+      const login = firstForm(await (await jar.fetch(target)).text(), target);
+      login.fields = [...login.fields.filter(([name]) => !['subject', 'password'].includes(name)), ['subject', 'ada'], ['password', password]];
+      const cookies = JSON.stringify([...jar.cookies.values()].map((all) => [...all]));
+      await no(await post(login.fields, { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }, jar, login.url), 'nobody is signed in by another site');
+      assert.equal(JSON.stringify([...jar.cookies.values()].map((all) => [...all])), cookies);
+    }
   });
 
   test('AZ-18 session fixation: signing in begins a session of its own', async () => {
