@@ -13,21 +13,40 @@ struct paste {
 	bool real;
 };
 
+static json_t *taken(struct dynbuf *out)
+{
+	json_t *line = dynbuf_err(out) == OK ? json_of(dynbuf_view(out)) : NULL;
+
+	dynbuf_done(out);
+	return line;
+}
+
+static void claude_begin(struct dynbuf *out, const struct paste *paste)
+{
+	dynbuf_init(out, LINE_MAX_BYTES);
+	dynbuf_str(out, "claude mcp add --transport http valetkey ");
+	dynbuf_bytes(out, paste->url);
+}
+
+static json_t *sign_in(const struct paste *paste)
+{
+	struct dynbuf out;
+
+	claude_begin(&out, paste);
+	return taken(&out);
+}
+
 /* In single quotes a shell leaves a variable to the client. */
 static json_t *claude_code(const struct paste *paste)
 {
 	const char *quote = paste->real ? "\"" : "'";
 	struct dynbuf out;
 
-	dynbuf_init(&out, LINE_MAX_BYTES);
-	dynbuf_str(&out, "claude mcp add --transport http valetkey ");
-	dynbuf_bytes(&out, paste->url);
+	claude_begin(&out, paste);
 	dynbuf_printf(&out, " --header %sAuthorization: Bearer ", quote);
 	dynbuf_bytes(&out, paste->token);
 	dynbuf_str(&out, quote);
-	json_t *line = dynbuf_err(&out) == OK ? json_of(dynbuf_view(&out)) : NULL;
-	dynbuf_done(&out);
-	return line;
+	return taken(&out);
 }
 
 static json_t *headers(const struct paste *paste)
@@ -37,9 +56,7 @@ static json_t *headers(const struct paste *paste)
 	dynbuf_init(&out, LINE_MAX_BYTES);
 	dynbuf_str(&out, "Bearer ");
 	dynbuf_bytes(&out, paste->token);
-	json_t *value = dynbuf_err(&out) == OK ? json_of(dynbuf_view(&out)) : NULL;
-	dynbuf_done(&out);
-	return json_pack("{s:o*}", "Authorization", value);
+	return json_pack("{s:o*}", "Authorization", taken(&out));
 }
 
 static json_t *cursor(const struct paste *paste)
@@ -87,6 +104,9 @@ static const struct {
 	{ "cursor", "Cursor, in ~/.cursor/mcp.json:", "${env:" CLIENTS_TOKEN_VARIABLE "}", cursor },
 	{ "vscode", "VS Code, in .vscode/mcp.json:", "${input:valetkey}", vscode },
 	{ "mcp_json", "A plain mcp.json:", "${" CLIENTS_TOKEN_VARIABLE "}", mcp_json },
+	{ "sign_in",
+	  "Claude Code without a token, then 'claude mcp login valetkey'; others take the address:",
+	  "", sign_in },
 	{ "program", "A client that only starts programs:", "${" CLIENTS_TOKEN_VARIABLE "}",
 	  program },
 };

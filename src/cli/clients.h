@@ -8,6 +8,7 @@
  *   cursor       ~/.cursor/mcp.json
  *   vscode       .vscode/mcp.json
  *   mcp_json     what most others read
+ *   sign_in      one command for Claude Code, whose user then signs in in the browser
  *   program      for clients that only start programs ('valetkey mcp')
  */
 

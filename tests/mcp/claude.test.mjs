@@ -79,7 +79,7 @@ describe('Claude Code', { skip: missing ?? false }, () => {
     before(async () => {
       browser = await startBrowser(ends);
       await s.daemon.api('POST', '/users/password', { user: s.user, password });
-      await adds(`claude mcp add --transport http signed ${s.vault.mcp_url}`);
+      await adds(clients.sign_in.replace(' valetkey ', ' signed '));
     });
 
     test('says that it has to sign in', async () => {

@@ -40,7 +40,8 @@ describe('the lines to paste', () => {
 
   test('vault create has them in its JSON, and each opens the vault', async () => {
     const vault = JSON.parse((await create('--json')).out);
-    const { claude_code, cursor, vscode, mcp_json, program } = vault.clients;
+    const { claude_code, cursor, vscode, mcp_json, program, sign_in } = vault.clients;
+    assert.equal(sign_in, `claude mcp add --transport http valetkey ${vault.mcp_url}`);
     assert.equal(claude_code, `claude mcp add --transport http valetkey ${vault.mcp_url} --header "Authorization: Bearer ${vault.token}"`);
     assert.deepEqual(Object.keys(cursor.mcpServers.valetkey), ['url', 'headers']);
     assert.equal(vscode.servers.valetkey.type, 'http');
@@ -55,6 +56,7 @@ describe('the lines to paste', () => {
     const token = /vk_vault_\w+/.exec(out)[0];
     const url = /http\S+\/mcp\/vault_\w+/.exec(out)[0];
     assert.ok(err.includes(`  claude mcp add --transport http valetkey ${url} --header "Authorization: Bearer ${token}"\n`), err);
+    assert.ok(err.includes(`  claude mcp add --transport http valetkey ${url}\n`), err);
     const [cursor, code, plain, program] = err.split('\n').filter((l) => l.startsWith('  {')).map((l) => JSON.parse(l));
     assert.deepEqual(cursor.mcpServers.valetkey, { url, headers: { Authorization: `Bearer ${token}` } });
     assert.deepEqual(code.servers.valetkey, { type: 'http', url, headers: { Authorization: `Bearer ${token}` } });
