@@ -13,7 +13,7 @@ import { z } from 'zod';
 import { Authority, Remote } from './remote.mjs';
 import { atEnd } from './process.mjs';
 
-function sessions(make) {
+function sessions(make, options) {
   const transports = new Map();
   const handler = async (request, response) => {
     const parts = [];
@@ -25,25 +25,25 @@ function sessions(make) {
     if (id && !transport) { response.writeHead(404, { 'content-type': 'application/json' }).end('{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}'); return; }
     if (!transport) {
       transport = new StreamableHTTPServerTransport({ sessionIdGenerator: randomUUID, onsessioninitialized: (made) => { transports.set(made, transport); } });
-      await make(new ServerOne({ name: 'peer', version: '1' }), (shape) => shape).connect(transport);
+      await make(new ServerOne({ name: 'peer', version: '1' }, options), (shape) => shape).connect(transport);
     }
     await transport.handleRequest(request, response, body);
   };
   return { handler, forget: () => transports.clear() };
 }
 
-const stateless = (make) => ({
-  handler: toNodeHandler(createMcpHandler(() => make(new ServerTwo({ name: 'peer', version: '2' }), (shape) => z.object(shape)))),
-  forget() {},
-});
+function stateless(make, options) {
+  const handler = createMcpHandler(() => make(new ServerTwo({ name: 'peer', version: '2' }, options), (shape) => z.object(shape)));
+  return { handler: toNodeHandler(handler), notify: handler.notify, forget() {} };
+}
 
 /** @p make puts what the server has into it; called for each session, or request: what it puts there may change. */
 export class Peer extends Remote {
-  constructor(authority, { sdk, make, path }) {
+  constructor(authority, { sdk, make, path, options }) {
     super(authority ?? new Authority(), { path });
     this.open = !authority;
     this.asks = []; // every request to the endpoint: method, headers, body
-    Object.assign(this, { one: sessions, two: stateless }[sdk](make));
+    Object.assign(this, { one: sessions, two: stateless }[sdk](make, options));
   }
 
   async start(t) {

@@ -51,6 +51,7 @@ enum err flow_init(struct flow *flow)
 	map_init(&flow->toolcalls, FLOW_OPS_MAX);
 	map_init(&flow->proxying, FLOW_OPS_MAX);
 	map_init(&flow->remotes, REMOTE_LINKS_MAX);
+	map_init(&flow->mounts_ended, FLOW_OPS_MAX);
 	flow->started = clock_boot();
 	/* A courier that outlived the last core may still answer its ids: begin elsewhere. */
 	rng_fill((uint8_t *)&flow->next_op, sizeof flow->next_op);
@@ -78,6 +79,7 @@ void flow_done(struct flow *flow)
 	toolcall_end_all(flow);
 	map_done(&flow->proxying);
 	remote_end_all(flow);
+	map_done(&flow->mounts_ended);
 	free(flow->rewrap);
 	compiled_free(&flow->compiled);
 	contexts_free(&flow->contexts);

@@ -86,6 +86,7 @@ struct flow {
 	struct map resting; /* low half of the connection's id → until when its provider wants to be
 			       left alone */
 	struct map remotes;	  /* hash of a server and an account there → our conversation */
+	struct map mounts_ended;  /* hash of a session's name, as clients have it: ended by them */
 	uint64_t remote_ids;	  /* of requests to them */
 	uint64_t tools_changed;	  /* grows with every change of what they are let do */
 	struct map proxying;	  /* low half of a vault's id → requests of it that courier has */

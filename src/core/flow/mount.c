@@ -217,6 +217,44 @@ static enum err read_session(const struct flow *flow, const struct call *call,
 	return OK;
 }
 
+static uint64_t key_of(struct bytes session)
+{
+	uint8_t hash[SHA256_LEN];
+
+	sha256_one(session, hash);
+	return get_u64(hash) | 1;
+}
+
+/* From a full table all go: the servers still know which sessions they have. */
+static void note_ended(struct flow *flow, const struct call *call)
+{
+	const struct bytes sent = ipc_headers_find(call->request.headers, "mcp-session-id");
+
+	if (call->request.method != HTTP_DELETE || sent.p == NULL)
+		return;
+	if (flow->mounts_ended.n == flow->mounts_ended.max) {
+		map_done(&flow->mounts_ended);
+		map_init(&flow->mounts_ended, FLOW_OPS_MAX);
+	}
+	err_ignore(map_put(&flow->mounts_ended, key_of(sent), flow));
+}
+
+bool mount_session_ok(struct flow *flow, const struct call *call, const struct mount_ask *ask)
+{
+	const struct bytes sent = ipc_headers_find(call->request.headers, "mcp-session-id");
+	const struct mount_ask rest = { .service = ask->service, .account = ask->account };
+	scoped(look_done) struct look found = { 0 };
+	struct mount m = { .permit = *ask->permit };
+	struct bytes session;
+
+	if (sent.p == NULL)
+		return true;
+	return bytes_str(ask->service, m.service, sizeof m.service) == OK &&
+	       look(flow, call, &rest, &m.permit, &found) == OK &&
+	       read_session(flow, call, &m, &session) == OK &&
+	       map_find(&flow->mounts_ended, key_of(sent)) == NULL;
+}
+
 static bool goes_on(struct bytes name)
 {
 	static const char *const names[] = { "accept",	   "content-type", "mcp-protocol-version",
@@ -297,6 +335,7 @@ static enum err send(struct flow *flow, struct call *call, struct mount *m,
 	struct ipc_record record;
 
 	TRY(pack(flow, call, m, found, &packed));
+	note_ended(flow, call);
 	m->number = whole ? 0 : ask_number();
 	m->version = m->permit.connection.version;
 	m->intent = (struct id){ { 0 } };

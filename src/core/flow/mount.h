@@ -33,6 +33,9 @@ struct mount_ask {
 /* Whether it is passed on at all: the service is a remote server, and the policy permits it without
  * asking anybody. What is wrong otherwise, the way not passed on finds out. */
 bool mount_passes(struct flow *flow, const struct call *call, const struct mount_ask *ask);
+/* Whether the session that the client names, if it names one, is its own and not ended: for what is
+ * answered without the server. */
+bool mount_session_ok(struct flow *flow, const struct call *call, const struct mount_ask *ask);
 /* Answers through call->done when it refuses, without a result; else the answer comes from courier.
  */
 void mount_begin(struct flow *flow, struct call *call, const struct mount_ask *ask);

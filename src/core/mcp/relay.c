@@ -44,6 +44,11 @@ bool relay_message(struct turn *turn)
 	if (turn->only[0] == 0 || !mount_passes(turn->flow, turn->call, &ask))
 		return false;
 	const bool request = turn->rpc.kind == RPC_REQUEST;
+	if (!turn->era.modern && !mount_session_ok(turn->flow, turn->call, &ask)) {
+		answer_error(turn, 404, RPC_SERVER_ERROR, "Session not found",
+			     (struct bytes){ NULL, 0 });
+		return true;
+	}
 	if (request && bytes_is(turn->rpc.method, "tools/list")) {
 		tools_list(turn);
 		return true;
