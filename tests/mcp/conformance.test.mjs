@@ -37,6 +37,18 @@ for (const set of ['2025-11-25', '2026-07-28']) {
   });
 }
 
+for (const set of ['2025-11-25', '2026-07-28']) {
+  test(`conformance as a client of remote servers, requirements of ${set}`, async (t) => {
+    const client = new URL('../lib/upstream_client.mjs', import.meta.url).pathname;
+    const expected = new URL(`conformance-client-${set}.yml`, import.meta.url).pathname;
+    const { code, out, err } = await run(process.execPath, [suite, 'client', '--command', `${process.execPath} ${client}`,
+      '--requirements', set, '--timeout', '40000', '--expected-failures', expected, '-o', folder(t)], { ms: 300000 });
+    const summary = out.slice(out.indexOf('=== SUITE SUMMARY ==='));
+    t.diagnostic(/Total: .*/.exec(summary)?.[0] ?? 'no total');
+    assert.equal(code, 0, `${summary}\n${err.slice(-4000)}`);
+  });
+}
+
 // It has a client without a secret: with one it would show none, as the metadata lists `none` among the ways.
 test('conformance, the authorization server', async (t) => {
   const s = await acmeStage(t, { config: 'authserver: {client_metadata_documents: true}\n' });

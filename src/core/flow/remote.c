@@ -479,6 +479,7 @@ enum err remote_request(struct flow *flow, const struct remote_of *of,
 	dynbuf_init(&ret->body, IPC_BODY_MAX);
 	if (remote == NULL || remote->known == 0)
 		return ERR_CONFLICT;
+	ret->modern = remote->way.modern;
 	numbered.id = ret->id = ++flow->remote_ids;
 	wire_print(&remote->way, &numbered, &ret->body);
 	TRY(dynbuf_err(&ret->body));

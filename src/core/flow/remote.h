@@ -51,9 +51,10 @@ must_check enum err remote_ready(struct flow *flow, const struct remote_of *of, 
 struct remote_request {
 	uint64_t id;
 	struct dynbuf headers, body;
+	bool modern; /* of the era of 2026-07-28 */
 };
 /* @name: of the tool, p = NULL where there is none. ERR_CONFLICT: it is not ready. The caller ends
- * *@ret in any case. */
+ * *@ret in any case; more headers may be added to it for a server of the newer era. */
 must_check enum err remote_request(struct flow *flow, const struct remote_of *of,
 				   const struct wire_message *message, struct bytes name,
 				   struct remote_request *ret);

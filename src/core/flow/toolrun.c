@@ -11,6 +11,7 @@
 #include "core/flow/spend.h"
 #include "core/flow/toolcase.h"
 #include "core/tools/build.h"
+#include "core/upstream/params.h"
 
 enum { TIMEOUT_MS = 18000, ANSWER_MAX = 1024 * 1024 };
 /* How old a remote server's list of tools may be when one of them is called. What a person has
@@ -249,6 +250,27 @@ static enum err build(const struct toolrun *run, const struct toolcase *c,
 	return tools_build(c->service, &asking, 0, &sources->values, ret);
 }
 
+static enum err add_param(void *ctx, const char *name, struct bytes value)
+{
+	struct dynbuf *headers = ctx;
+
+	ipc_headers_add(headers, name, value);
+	return dynbuf_err(headers);
+}
+
+/* What the server wants to see of the arguments without reading the body. */
+static enum err add_params(const struct toolcase *c, struct dynbuf *headers)
+{
+	struct doc definition = { 0 };
+
+	enum err err = doc_read(c->tool->remote, &definition);
+	if (err == OK)
+		err = params_each(&definition, doc_member(&definition, 0, str("inputSchema")),
+				  &c->args, add_param, headers);
+	doc_done(&definition);
+	return err == ERR_MALFORMED ? ERR_INVALID_ARGUMENTS : err;
+}
+
 static enum err pack_remote(struct flow *flow, struct toolrun *run, const struct toolcase *c,
 			    struct packed *p)
 {
@@ -263,6 +285,8 @@ static enum err pack_remote(struct flow *flow, struct toolrun *run, const struct
 	const struct wire_message message = { .method = "tools/call",
 					      .params = dynbuf_view(&params) };
 	TRY(remote_request(flow, &of, &message, c->tool->name, &p->remote));
+	if (p->remote.modern)
+		TRY(add_params(c, &p->remote.headers));
 	dynbuf_init(&p->request.url, IPC_TARGET_MAX);
 	dynbuf_bytes(&p->request.url, c->service->mcp.url);
 	if (of.connection != NULL)

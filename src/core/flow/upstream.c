@@ -18,12 +18,8 @@
 
 enum { ANSWER_MAX = DISCOVERY_DOCUMENT_MAX, TITLE_MAX_BYTES = 128 };
 
-/* Older servers want a session for it and newer ones other headers; all ask for the token first. */
-static const char probe_body[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}";
-static const char probe_version[] = "2025-11-25";
-
-/* Whether one that asks for no token is an MCP server at all: the newer question, then the older.
- */
+/* The newer question, then the older. The first is also asked to see whether a token is wanted: all
+ * servers ask for that before they look at what was said. */
 static const struct wire_message greetings[] = {
 	{ 1, "server/discover", { NULL, 0 } },
 	{ 1, "initialize", { (const uint8_t *)WIRE_INITIALIZE, sizeof WIRE_INITIALIZE - 1 } },
@@ -129,10 +125,7 @@ static enum err send(struct flow *flow, struct upstream *upstream, struct bytes 
 	if (flow->boot >= upstream->until)
 		return because(upstream, ERR_PROVIDER_UNAVAILABLE,
 			       "The server and its authorization server take too long.");
-	if (upstream->step == STEP_PROBE) {
-		ipc_headers_add(&headers, "accept", str("application/json, text/event-stream"));
-		ipc_headers_add(&headers, "mcp-protocol-version", str(probe_version));
-	} else if (upstream->step == STEP_GREET) {
+	if (upstream->step == STEP_PROBE || upstream->step == STEP_GREET) {
 		ipc_headers_add(&headers, "accept", str("application/json, text/event-stream"));
 		if (upstream->place == 0) {
 			ipc_headers_add(&headers, "mcp-protocol-version", str(WIRE_MODERN));
@@ -173,7 +166,6 @@ static enum err greet(struct flow *flow, struct upstream *upstream)
 	if (upstream->place >= ARRAY_LEN(greetings))
 		return because(upstream, ERR_PROVIDER_REFUSED,
 			       "There is no MCP server at this address.");
-	upstream->step = STEP_GREET;
 	wire_print(&way, &greetings[upstream->place], &body);
 	TRY(dynbuf_err(&body));
 	return send(flow, upstream, str(upstream->d.url), dynbuf_view(&body));
@@ -200,6 +192,7 @@ static enum err look(struct flow *flow, struct upstream *upstream)
 	const enum err err = discovery_no_resource(&upstream->d);
 	if (err == ERR_UNSUPPORTED) {
 		upstream->d.open = true;
+		upstream->step = STEP_GREET;
 		upstream->place = 0;
 		return greet(flow, upstream);
 	}
@@ -449,6 +442,9 @@ static enum err take_answer(struct flow *flow, struct upstream *upstream,
 	case ASK_NOT_SENT:
 		return answer->err == OK ? ERR_SERVER : answer->err;
 	case ASK_UNKNOWN:
+		/* One that asks for no token may keep everything open that is not a request. */
+		if (upstream->step == STEP_RESOURCE && !upstream->d.refused)
+			return look(flow, upstream);
 		return because(upstream, ERR_PROVIDER_UNAVAILABLE,
 			       "The server or its authorization server does not answer in time.");
 	case ASK_UNUSABLE:
@@ -607,7 +603,7 @@ enum err upstream_add(struct flow *flow, struct call *call, const struct upstrea
 	TRY(call_keep(call));
 	upstream->until = flow->boot + UPSTREAM_DEADLINE_S * USEC_PER_S;
 	upstream->step = STEP_PROBE;
-	TRY(send(flow, upstream, str(upstream->d.url), str(probe_body)));
+	TRY(greet(flow, upstream));
 	upstream = NULL; /* the answer frees it */
 	return OK;
 }

@@ -5,6 +5,7 @@
 
 #include "codec/jcs.h"
 #include "codec/utf8.h"
+#include "core/upstream/params.h"
 #include "crypto/crypto.h"
 
 /* What shows nothing, or turns what stands beside it around. */
@@ -181,6 +182,7 @@ enum err definition_read(const struct doc *doc, uint32_t tool, struct definition
 	    !is_kind(doc, tool, "description", DOC_STRING) ||
 	    !is_kind(doc, tool, "annotations", DOC_OBJECT) || !takes_object(doc, tool))
 		return ERR_MALFORMED;
+	TRY(params_check(doc, doc_member(doc, tool, str("inputSchema"))));
 	TRY(bytes_str(name, ret->name, sizeof ret->name));
 	TRY(canonical(doc, tool, &room));
 	print_pin(dynbuf_view(&room), ret->pin);

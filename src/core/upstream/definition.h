@@ -30,8 +30,8 @@ struct definition {
 };
 
 /* ERR_MALFORMED: no definition of a tool with a name that policies can have (words of A-Z a-z 0-9 _
- * - joined by dots) and arguments that are an object. ERR_TOO_LARGE. The caller ends *@ret in any
- * case. */
+ * - joined by dots), arguments that are an object, and headers that params.h takes. ERR_TOO_LARGE.
+ * The caller ends *@ret in any case. */
 must_check enum err definition_read(const struct doc *doc, uint32_t tool, struct definition *ret);
 void definition_done(struct definition *definition);
 /* Whether two names are one for clients, who know letters, digits and _ alone. */

@@ -2,10 +2,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
 #include "core/upstream/definition.h"
+#include "core/upstream/params.h"
 #include "core/upstream/wire.h"
 
 static enum err read_one(const char *json, struct definition *ret)
@@ -193,6 +195,80 @@ static void only_the_answer_to_this_request_counts(void **state)
 	}
 }
 
+static enum err add_line(void *ctx, const char *name, struct bytes value)
+{
+	struct dynbuf *out = ctx;
+
+	dynbuf_printf(out, "%s: ", name);
+	dynbuf_bytes(out, value);
+	dynbuf_str(out, "\n");
+	return OK;
+}
+
+static void arguments_are_shown_as_the_headers_that_the_schema_names(void **state)
+{
+	static const char schema[] = "{\"type\":\"object\",\"properties\":{"
+				     "\"a\":{\"type\":\"string\",\"x-mcp-header\":\"Region\"},"
+				     "\"b\":{\"type\":\"integer\",\"x-mcp-header\":\"Count\"},"
+				     "\"c\":{\"type\":\"boolean\",\"x-mcp-header\":\"Loud\"},"
+				     "\"d\":{\"type\":\"string\",\"x-mcp-header\":\"Away\"},"
+				     "\"e\":{\"type\":\"string\",\"x-mcp-header\":\"Null\"},"
+				     "\"f\":{\"type\":\"object\",\"properties\":{"
+				     "\"g\":{\"type\":\"string\",\"x-mcp-header\":\"Deep\"}}},"
+				     "\"h\":{\"type\":\"string\"}}}";
+	static const char args[] = "{\"a\":\"caf\\u00e9\",\"b\":12,\"c\":false,\"e\":null,"
+				   "\"f\":{\"g\":\" x\"},\"h\":\"no\"}";
+	struct doc doc = { 0 }, given = { 0 };
+	struct dynbuf out;
+
+	(void)state;
+	dynbuf_init(&out, 4096);
+	assert_int_equal(doc_read(str(schema), &doc), OK);
+	assert_int_equal(doc_read(str(args), &given), OK);
+	assert_int_equal(params_check(&doc, 0), OK);
+	assert_int_equal(params_each(&doc, 0, &given, add_line, &out), OK);
+	dynbuf_u8(&out, 0);
+	assert_string_equal((const char *)out.p, "mcp-param-Region: =?base64?Y2Fmw6k=?=\n"
+						 "mcp-param-Count: 12\nmcp-param-Loud: false\n"
+						 "mcp-param-Deep: =?base64?IHg=?=\n");
+	dynbuf_done(&out);
+	doc_done(&given);
+	doc_done(&doc);
+}
+
+static void a_schema_that_asks_for_other_headers_is_refused(void **state)
+{
+	static const char *const properties[] = {
+		"\"a\":{\"type\":\"string\",\"x-mcp-header\":\"\"}",
+		"\"a\":{\"type\":\"string\",\"x-mcp-header\":\"A b\"}",
+		"\"a\":{\"type\":\"string\",\"x-mcp-header\":\"A:b\"}",
+		"\"a\":{\"type\":\"string\",\"x-mcp-header\":\"R\xc3\xa9\"}",
+		"\"a\":{\"type\":\"string\",\"x-mcp-header\":\"A\\t\"}",
+		"\"a\":{\"type\":\"string\",\"x-mcp-header\":1}",
+		"\"a\":{\"type\":\"number\",\"x-mcp-header\":\"A\"}",
+		"\"a\":{\"type\":\"object\",\"x-mcp-header\":\"A\"}",
+		"\"a\":{\"type\":[\"string\",\"null\"],\"x-mcp-header\":\"A\"}",
+		"\"a\":{\"x-mcp-header\":\"A\"}",
+		"\"a\":{\"type\":\"string\",\"x-mcp-header\":\"A\"},"
+		"\"b\":{\"type\":\"string\",\"x-mcp-header\":\"a\"}",
+		"\"a\":{\"type\":\"array\",\"items\":{\"type\":\"string\","
+		"\"x-mcp-header\":\"A\"}}",
+		"\"a\":{\"anyOf\":[{\"type\":\"string\",\"x-mcp-header\":\"A\"}]}",
+	};
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(properties); i++) {
+		struct doc doc = { 0 };
+		(void)snprintf(text, sizeof text, "{\"type\":\"object\",\"properties\":{%s}}",
+			       properties[i]);
+		assert_int_equal(doc_read(str(text), &doc), OK);
+		if (params_check(&doc, 0) != ERR_MALFORMED)
+			fail_msg("taken: %s", text);
+		doc_done(&doc);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +277,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_tool_is_not_taken),
 		cmocka_unit_test(a_long_description_is_cut_and_a_long_definition_refused),
 		cmocka_unit_test(names_that_clients_cannot_tell_apart_meet),
+		cmocka_unit_test(arguments_are_shown_as_the_headers_that_the_schema_names),
+		cmocka_unit_test(a_schema_that_asks_for_other_headers_is_refused),
 		cmocka_unit_test(a_request_says_all_about_itself_in_the_newer_era_alone),
 		cmocka_unit_test(only_the_answer_to_this_request_counts),
 	};
