@@ -192,6 +192,10 @@ static void the_next_opening_is_right_where_the_clocks_are_behind_or_change(void
 		/* 2026-11-01: 02:00 becomes 01:00 at 06:00 UTC, asked an hour before */
 		{ "01:30-01:40 America/New_York", 1793509200, 1793511000 },
 		{ "03:00-04:00 America/New_York", 1793509200, 1793520000 },
+		/* half past one comes again */
+		{ "01:30-01:40 America/New_York", 1793512800, 1793514600 },
+		/* half past two does not come: by the time of before */
+		{ "02:30-04:00 America/New_York", 1772951400, 1772955000 },
 	};
 	char when[128];
 

@@ -110,10 +110,12 @@ usec_t window_next(const struct window *window, usec_t now)
 
 	for (int64_t day = today; day < today + AHEAD_DAYS; day++) {
 		const int64_t local = day * DAY + window->begin;
-		const int64_t guess = local - zone_offset(window->zone, local);
-		const int64_t begin = local - zone_offset(window->zone, guess);
-		if (begin > at && open_at(window, begin))
-			return (usec_t)begin * USEC_PER_S;
+		const int64_t a = local - zone_offset(window->zone, local - DAY);
+		const int64_t b = local - zone_offset(window->zone, local + DAY);
+		const int64_t begins[] = { a < b ? a : b, a < b ? b : a };
+		for (size_t i = 0; i < ARRAY_LEN(begins); i++)
+			if (begins[i] > at && open_at(window, begins[i]))
+				return (usec_t)begins[i] * USEC_PER_S;
 	}
 	return 0;
 }

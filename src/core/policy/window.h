@@ -20,5 +20,6 @@ struct window {
 /* Answers NULL, or what is wrong in words. Without days: each day. */
 const char *window_read(struct bytes text, const struct zones *zones, struct window *ret);
 bool window_open(const struct window *window, usec_t now);
-/* When it is open again, to the second; 0 if not within ten days. */
+/* When it is open again, to the second; 0 if not within ten days. Where the clocks skip the time at
+ * which it begins, that time by the clock of before. */
 usec_t window_next(const struct window *window, usec_t now);
