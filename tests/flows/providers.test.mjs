@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a service file has to be able to express, each row against a provider that has the quirk.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { clientId, clientSecret, Rig } from '../lib/quirk.mjs';
@@ -384,6 +386,51 @@ describe('providers', { concurrency: 1 }, () => {
     const fixed = await rig.service(() => ({ oauth: { refresh: { class: 'stable', lives: 31536000 } } }));
     const year = await until(fixed, (await fixed.connect()).connection);
     assert.ok(year > 31535000e3 && year <= 31536000e3, `${year}`);
+  });
+
+  test('CAT-18 a grant may end unused, and at the latest at a fixed time', async () => {
+    const made = async (refresh, said = {}) => {
+      const quirk = await rig.service(() => ({ oauth: { refresh: { class: 'stable', ...refresh }, reply: { refresh_expires_in: 'x_left' } } }), {
+        answers: {
+          token: () => json(200, { access_token: 'at-1', refresh_token: 'rt-1', expires_in: 1, ...said }),
+          refresh: () => json(200, { access_token: 'at-2', expires_in: 3600, ...said }),
+        },
+      });
+      const { connection } = await quirk.connect();
+      const by = async () => Date.parse((await quirk.show(connection)).reconnect_by);
+      const first = await by();
+      const left = first - Date.now();
+      await sleep(1500);
+      await renewed(quirk, 'at-1');
+      return { left, later: (await by()) - first };
+    };
+    const near = (value, want) => assert.ok(value > want - 5000 && value <= want, `${value}, not ${want}`);
+    const idle = await made({ idle: 1000 });
+    near(idle.left, 1000e3);
+    assert.ok(idle.later >= 1000, `each refresh is a use: ${idle.later}`);
+    const both = await made({ idle: 1000, lives: 1000 });
+    near(both.left, 1000e3);
+    assert.equal(both.later, 0, 'but not for ever');
+    const bounded = await made({ lives: 500 }, { x_left: 9000 });
+    near(bounded.left, 500e3);
+    assert.equal(bounded.later, 0, 'whatever the reply says');
+    const said = await made({ idle: 500, lives: 20000 }, { x_left: 9000 });
+    near(said.left, 9000e3);
+    assert.ok(said.later >= 1000, `it slides: ${said.later}`);
+  });
+
+  test('an ID token is not looked at: the account is what its own address says', async () => {
+    const forged = [{ alg: 'none' }, { iss: 'https://evil.example', sub: 'mallory', email: 'mallory@evil.example', exp: 1 }]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.');
+    const quirk = await rig.service(() => ({}), { answers: { token: () => json(200, { ...quirk.pair(), id_token: `${forged}.` }) } });
+    const { connection } = await quirk.connect();
+    assert.equal(connection.state, 'connected');
+    const shown = JSON.stringify([await quirk.show(connection), await rig.daemon.settledEvents(`&user=${connection.user}`)]);
+    assert.match(shown, /ada/);
+    assert.doesNotMatch(shown, /mallory|evil\.example/);
+    for (const file of ['state/state.db', 'state/state.db-wal']) {
+      assert.equal(readFileSync(join(rig.daemon.data, file)).includes(forged), false, file);
+    }
   });
 
   for (const [rotation, again] of [['stable', true], ['replaced', true], ['until_used', true], ['grace', true], ['strict', false], ['none', false]]) {

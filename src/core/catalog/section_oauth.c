@@ -184,6 +184,7 @@ static enum err read_refresh(const struct reader *r, const struct yaml_node *nod
 		{ "kills_access", reader_bool, OAUTH(kills_access), false, NULL },
 		{ "redirect_uri", reader_bool, OAUTH(refresh_redirect), false, NULL },
 		{ "lives", reader_seconds, OAUTH(lives_s), false, NULL },
+		{ "idle", reader_seconds, OAUTH(idle_s), false, NULL },
 	};
 	struct service_oauth *oauth = to;
 

@@ -187,7 +187,8 @@ struct service_oauth {
 	uint32_t retry_within_s; /* of GRACE: how long the old token may be tried again */
 	bool kills_access;	 /* a refresh ends the access tokens of before */
 	bool refresh_redirect;	 /* a refresh names the redirect_uri again */
-	uint32_t lives_s;	 /* of a refresh token from the consent on; 0: not known */
+	uint32_t lives_s;	 /* a grant, from the consent on, at most; 0: not known */
+	uint32_t idle_s;	 /* a refresh token that is not used; 0: not known */
 	size_t variables_n;
 	struct service_variable variables[SERVICE_VARIABLES_MAX];
 	struct service_lookup discover; /* second step that variables come from */

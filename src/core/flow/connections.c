@@ -466,11 +466,8 @@ static enum err take_reply(struct flow *flow, struct connect *connect,
 	TRY(consent_load(flow, connect, &consent));
 	errand_reply(service, answer, false, consent.scopes, connect->asked, &reply);
 	const enum reply_class class = reply.class;
-	const uint32_t lives_s = service->oauth.lives_s;
 	connect->expires = reply.expires;
-	errand_ends_set(connect->variables, reply.refresh_ends != 0 ? reply.refresh_ends
-					    : lives_s == 0	    ? 0
-							   : flow->now + lives_s * USEC_PER_S);
+	errand_ends_begin(connect->variables, service, reply.refresh_ends, flow->now);
 	memcpy(connect->result.scopes, reply.scopes, sizeof reply.scopes);
 	if (reply.variables != NULL &&
 	    json_object_update(connect->variables, reply.variables) != 0) {

@@ -164,6 +164,7 @@ void errand_reply(const struct service *service, const struct ask_answer *answer
 }
 
 static const char ends_name[] = "_refresh_ends";
+static const char last_name[] = "_grant_ends"; /* however often it is refreshed */
 
 void errand_ends_set(json_t *variables, usec_t ends)
 {
@@ -171,11 +172,37 @@ void errand_ends_set(json_t *variables, usec_t ends)
 		json_object_set_new(variables, ends_name, json_integer((json_int_t)ends));
 }
 
+static usec_t time_in(const json_t *variables, const char *name)
+{
+	int64_t at;
+
+	return json_int(variables, name, &at) && at > 0 ? (usec_t)at : 0;
+}
+
 usec_t errand_ends(const json_t *variables)
 {
-	int64_t ends;
+	return time_in(variables, ends_name);
+}
 
-	return json_int(variables, ends_name, &ends) && ends > 0 ? (usec_t)ends : 0;
+usec_t errand_ends_next(const json_t *variables, const struct service *service, usec_t said,
+			usec_t now)
+{
+	const usec_t last = time_in(variables, last_name);
+	usec_t ends = said;
+
+	if (ends == 0 && service->oauth.idle_s > 0)
+		ends = now + service->oauth.idle_s * USEC_PER_S;
+	return last > 0 && (ends == 0 || ends > last) ? last : ends;
+}
+
+void errand_ends_begin(json_t *variables, const struct service *service, usec_t said, usec_t now)
+{
+	const usec_t lives = service->oauth.lives_s * USEC_PER_S;
+
+	json_object_del(variables, last_name);
+	if (lives > 0)
+		json_object_set_new(variables, last_name, json_integer((json_int_t)(now + lives)));
+	errand_ends_set(variables, errand_ends_next(variables, service, said, now));
 }
 
 json_t *errand_variables(const struct connection_row *row)

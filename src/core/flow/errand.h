@@ -31,6 +31,11 @@ struct errand_home {
  * under a name that no variable has. */
 void errand_ends_set(json_t *variables, usec_t ends);
 usec_t errand_ends(const json_t *variables);
+/* The user has consented now, and the reply says @said (0: nothing). */
+void errand_ends_begin(json_t *variables, const struct service *service, usec_t said, usec_t now);
+/* Until when it can be refreshed if that was done now. 0: nothing new is known. */
+usec_t errand_ends_next(const json_t *variables, const struct service *service, usec_t said,
+			usec_t now);
 
 /* A row's variables; an empty object where it has none. NULL: no memory. */
 json_t *errand_variables(const struct connection_row *row);

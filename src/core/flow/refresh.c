@@ -369,10 +369,11 @@ static void refresh_answered(struct flow *flow, struct refresh *refresh,
 	errand_reply(service, answer, true, row.scopes, id_time(refresh->attempt), &reply);
 	const enum reply_class class = reply.class;
 	refresh->expires = reply.expires;
-	refresh->ends = reply.refresh_ends;
+	scoped(json_free) json_t *variables = errand_variables(&row);
+	refresh->ends =
+		errand_ends_next(variables, service, reply.refresh_ends, id_time(refresh->attempt));
 	memcpy(refresh->scopes, reply.scopes, sizeof refresh->scopes);
 	reply_done(&reply);
-	scoped(json_free) json_t *variables = errand_variables(&row);
 	const struct errand_home home = { &row, row.version + 1, on_sealed, refresh };
 	if (class != REPLY_GRANTED)
 		refresh_failed(flow, refresh, class, reply.retry_after_s);
