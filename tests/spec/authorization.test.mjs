@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { password, signIn } from '../lib/authorize.mjs';
 import { Server, challenge, refused } from '../lib/as.mjs';
 import { Jar, firstForm } from '../lib/consent.mjs';
-import { Ends, sleep } from '../lib/process.mjs';
+import { Ends } from '../lib/process.mjs';
 
 const ends = new Ends();
 let as;
@@ -267,13 +267,5 @@ describe('whose decision it is', () => {
     const old = new Jar();
     old.cookies.set(origin, new Map([[name, first]]));
     assert.match(await (await old.fetch(as.address())).text(), /name="password"/, 'and it ends with the session');
-  });
-
-  test('AZ-20 6749 4.1.2: a code is good for a minute', async () => {
-    const late = await as.code();
-    const soon = await as.code();
-    assert.equal((await as.redeem(soon)).status, 200);
-    await sleep(61500);
-    refused(await as.redeem(late), 400, 'invalid_grant');
   });
 });
