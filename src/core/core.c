@@ -13,6 +13,7 @@
 #include "core/flow/refresh.h"
 #include "core/flow/scrub.h"
 #include "core/flow/toolcall.h"
+#include "core/flow/undone.h"
 #include "core/follower.h"
 #include "core/mcp/mcp.h"
 #include "core/timezones.h"
@@ -61,50 +62,6 @@ static enum err batch_begin(struct core *core)
 	return core->serving ? store_begin(core->flow.store) : OK;
 }
 
-/* Drops the frames of @staged that @drop tells. */
-static void drop_frames(const struct flow *flow, struct dynbuf *staged,
-			bool (*drop)(const struct flow *flow, const struct frame *frame))
-{
-	struct bytes rest = dynbuf_view(staged);
-	struct frame frame;
-	size_t kept = 0;
-
-	for (const uint8_t *at = rest.p; frame_next(&rest, &frame) == OK; at = rest.p) {
-		if (drop(flow, &frame))
-			continue;
-		memmove(staged->p + kept, at, (size_t)(rest.p - at));
-		kept += (size_t)(rest.p - at);
-	}
-	staged->n = kept;
-}
-
-static bool is_ack(const struct flow *flow, const struct frame *frame)
-{
-	return frame->type == IPC_TYPE_courier_ack;
-}
-
-static bool is_of_batch(const struct flow *flow, const struct frame *frame)
-{
-	const struct call *call = flow->batch_calls;
-
-	while (call != NULL && call->gate_id != frame->id)
-		call = call->next_in_batch;
-	return call != NULL;
-}
-
-static void refuse_call(struct flow *flow, struct call *call)
-{
-	const struct ipc_http_response response = { .status = 503 };
-	const struct ipc_http_end end = { .whole = 0 };
-
-	if (call->gate_id != 0 && call->left)
-		FRAME_PUT(&flow->staged[PEER_GATE], call->gate_id, http_end, &end);
-	else if (call->gate_id != 0)
-		FRAME_PUT(&flow->staged[PEER_GATE], call->gate_id, http_response, &response);
-	(void)map_del(&flow->calls, call->gate_id);
-	call->gate_id = 0;
-}
-
 /* The disk was full. What came with the batch is told so; what it had settled is settled again
  * after a restart, from what courier keeps until it is acknowledged. The calls to courier rest on
  * what was committed before, and go on. */
@@ -114,10 +71,7 @@ static void batch_refuse(struct core *core)
 	const uint64_t batch = flow->count[COUNT_BATCHES];
 
 	if (flow->batch_writes == 0) {
-		dynbuf_reset(&flow->staged[PEER_KEEPER]);
-		drop_frames(flow, &flow->staged[PEER_GATE], is_of_batch);
-		for (struct call *c = flow->batch_calls; c != NULL; c = c->next_in_batch)
-			refuse_call(flow, c);
+		undone_refuse(flow);
 		flow_batch_begin(flow);
 		if (store_begin(flow->store) == OK) {
 			flow_unsent(flow, batch);
@@ -126,9 +80,7 @@ static void batch_refuse(struct core *core)
 		}
 	}
 	log_error("the disk is full and an outcome could not be stored: starting again");
-	dynbuf_reset(&flow->staged[PEER_KEEPER]);
-	dynbuf_reset(&flow->staged[PEER_GATE]);
-	drop_frames(flow, &flow->staged[PEER_COURIER], is_ack);
+	undone_calls_alone(flow);
 	core_stop(core, EXIT_UNCERTAIN);
 }
 
