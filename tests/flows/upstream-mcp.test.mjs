@@ -160,6 +160,24 @@ test('a server that asks for no authorization is a service too', async (t) => {
   assert.ok(answer.status >= 400 && answer.status < 500);
 });
 
+test('two servers whose tools have one name for clients have neither', async (t) => {
+  const s = await stage(t, { open: true });
+  const { daemon, notes, peer } = s;
+  notes.more = ['more_echo', 'other'];
+  await s.look();
+  await s.accept();
+  await daemon.api('POST', '/services/mcp', { url: peer.url, id: 'notes-more' });
+  await daemon.cli(['service', 'review', 'notes-more', '--accept']);
+  const vault = await daemon.api('POST', '/vaults', { user: 'ada', name: 'Both', policy: 'name: Both\nservices:\n  notes: {default: allow}\n  notes-more: {default: allow}\n' });
+  const end = new Endpoint(vault);
+  assert.deepEqual((await end.modern('tools/list')).body.result.tools.map(({ name }) => name).sort(), [
+    'notes_drop_all', 'notes_echo', 'notes_more_drop_all', 'notes_more_more_echo', 'notes_more_other', 'notes_other',
+  ]);
+  assert.match((await end.modern('tools/call', { name: 'notes_more_echo', arguments: { text: 'x' } })).body.error.message, /Unknown tool/);
+  const mount = new Endpoint({ ...vault, mcp_url: `${vault.mcp_url}/notes-more` });
+  assert.equal((await mount.modern('tools/call', { name: 'echo', arguments: { text: 'mine' } })).body.result.content[0].text, 'mine');
+});
+
 test('MC-08 a definition that changes puts its tool aside, and makes what was approved void', async (t) => {
   const s = await stage(t, { rule: 'approve' });
   const { daemon, notes } = s;

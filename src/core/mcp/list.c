@@ -10,6 +10,8 @@
 #include "core/flow/compiled.h"
 #include "core/policy/policy.h"
 
+enum { BESIDE_MAX = 64 * 1024 };
+
 static void name_of(const struct list_view *view, const char *service, struct bytes tool,
 		    char to[static LIST_NAME_MAX + 1])
 {
@@ -152,18 +154,67 @@ static enum err print_tool(struct flow *flow, const struct printing *printing, c
 typedef enum err (*each_fn)(struct flow *flow, void *ctx, const char *service,
 			    const struct service_tool *tool);
 
-static enum err each_of(struct flow *flow, const struct permit *permit, const char *id, each_fn fn,
+/* Whether tools of both could have one name: "a" with "b_c", "a-b" with "c". */
+static bool ids_meet(const char *a, const char *b)
+{
+	const size_t n = strlen(a), m = strlen(b), least = n < m ? n : m;
+
+	return n != m && strncmp(a, b, least) == 0 && (n > m ? a : b)[least] == '-';
+}
+
+/* The names, each with its end mark, of the tools of the services that @id could meet. */
+static enum err names_beside(struct flow *flow, const struct list_view *view, const char *id,
+			     struct dynbuf *out)
+{
+	const struct id tenant = view->permit->vault.tenant;
+	const struct service *service;
+	char name[LIST_NAME_MAX + 1];
+	const char *other;
+
+	for (size_t n = 0; (other = policy_service_at(view->permit->policy, n)) != NULL; n++) {
+		if (view->only != NULL || !ids_meet(id, other) ||
+		    compiled_service(flow, tenant, str(other), &service) != OK)
+			continue;
+		for (size_t i = 0; i < service->tools_n; i++) {
+			name_of(view, other, service->tools[i].name, name);
+			dynbuf_put(out, name, strlen(name) + 1);
+		}
+	}
+	return dynbuf_err(out);
+}
+
+static bool is_beside(const struct dynbuf *names, const char *name)
+{
+	const size_t n = strlen(name) + 1;
+
+	for (size_t at = 0; at < names->n; at += strlen((const char *)names->p + at) + 1)
+		if (names->n - at >= n && memcmp(names->p + at, name, n) == 0)
+			return true;
+	return false;
+}
+
+/* No remote server has a name that another service has: of two such, neither would be certain. */
+static enum err each_of(struct flow *flow, const struct list_view *view, const char *id, each_fn fn,
 			void *ctx)
 {
+	const struct permit *permit = view->permit;
+	scoped(dynbuf_done) struct dynbuf beside;
 	const struct service *service;
+	char name[LIST_NAME_MAX + 1];
 
+	dynbuf_init(&beside, BESIDE_MAX);
+	TRY(names_beside(flow, view, id, &beside));
 	const enum err err = compiled_service(flow, permit->vault.tenant, str(id), &service);
 	if (err == ERR_NOT_FOUND) /* its file is gone, and so are its tools */
 		return OK;
 	TRY(err);
-	for (size_t i = 0; i < service->tools_n; i++)
-		if (policy_shows(permit->policy, str(id), service->tools[i].name))
-			TRY(fn(flow, ctx, id, &service->tools[i]));
+	for (size_t i = 0; i < service->tools_n; i++) {
+		const struct service_tool *tool = &service->tools[i];
+		name_of(view, id, tool->name, name);
+		if (policy_shows(permit->policy, str(id), tool->name) &&
+		    (tool->remote.n == 0 || !is_beside(&beside, name)))
+			TRY(fn(flow, ctx, id, tool));
+	}
 	return OK;
 }
 
@@ -173,7 +224,7 @@ static enum err each(struct flow *flow, const struct list_view *view, each_fn fn
 
 	for (size_t n = 0; (id = policy_service_at(view->permit->policy, n)) != NULL; n++)
 		if (view->only == NULL || strcmp(view->only, id) == 0)
-			TRY(each_of(flow, view->permit, id, fn, ctx));
+			TRY(each_of(flow, view, id, fn, ctx));
 	return OK;
 }
 

@@ -105,6 +105,32 @@ static bool is_kind(const struct doc *doc, uint32_t tool, const char *name, unsi
 	return node == DOC_NONE || doc_kind(doc, node) == kind;
 }
 
+static bool is_plain(const struct doc *doc, uint32_t name)
+{
+	struct bytes letters = doc_letters(doc, name);
+
+	while (letters.n > 0) {
+		const uint32_t point = doc_letter(&letters);
+		if (point < ' ' || is_unseen(point))
+			return false;
+	}
+	return true;
+}
+
+/* A member's name from which something were taken away would be another member. */
+static bool names_plain(const struct doc *doc, uint32_t tool)
+{
+	for (uint32_t at = tool; at < doc->nodes[tool].next; at++) {
+		if (doc_kind(doc, at) != DOC_OBJECT)
+			continue;
+		for (uint32_t name = at + 1; name < doc->nodes[at].next;
+		     name = doc->nodes[name + 1].next)
+			if (!is_plain(doc, name))
+				return false;
+	}
+	return true;
+}
+
 static bool takes_object(const struct doc *doc, uint32_t tool)
 {
 	const uint32_t input = doc_member(doc, tool, str("inputSchema"));
@@ -180,7 +206,8 @@ enum err definition_read(const struct doc *doc, uint32_t tool, struct definition
 	dynbuf_init(&room, DEFINITION_MAX);
 	if (!name_ok(name) || !is_kind(doc, tool, "title", DOC_STRING) ||
 	    !is_kind(doc, tool, "description", DOC_STRING) ||
-	    !is_kind(doc, tool, "annotations", DOC_OBJECT) || !takes_object(doc, tool))
+	    !is_kind(doc, tool, "annotations", DOC_OBJECT) || !takes_object(doc, tool) ||
+	    !names_plain(doc, tool))
 		return ERR_MALFORMED;
 	TRY(params_check(doc, doc_member(doc, tool, str("inputSchema"))));
 	TRY(bytes_str(name, ret->name, sizeof ret->name));

@@ -29,7 +29,8 @@ struct definition {
 	struct dynbuf text;		  /* what is shown */
 };
 
-/* ERR_MALFORMED: no definition of a tool with a name that policies can have (words of A-Z a-z 0-9 _
+/* ERR_MALFORMED: a member's name has a character that is not shown, or it is no definition of a
+ * tool with a name that policies can have (words of A-Z a-z 0-9 _
  * - joined by dots), arguments that are an object, and headers that params.h takes. ERR_TOO_LARGE.
  * The caller ends *@ret in any case. */
 must_check enum err definition_read(const struct doc *doc, uint32_t tool, struct definition *ret);

@@ -88,6 +88,8 @@ static void what_is_no_tool_is_not_taken(void **state)
 		"{\"name\":\"a.\",\"inputSchema\":{\"type\":\"object\"}}",
 		"{\"name\":\"../a\",\"inputSchema\":{\"type\":\"object\"}}",
 		"{\"name\":\"a\",\"inputSchema\":{\"type\":\"string\"}}",
+		"{\"name\":\"a\",\"annotations\":{\"read\\u200bOnlyHint\":true},"
+		"\"inputSchema\":{\"type\":\"object\"}}",
 		"{\"name\":\"a\",\"title\":1,\"inputSchema\":{\"type\":\"object\"}}",
 		"{\"name\":\"a\",\"description\":{},\"inputSchema\":{\"type\":\"object\"}}",
 		"{\"name\":\"a\",\"inputSchema\":{\"type\":\"object\",\"b\":1,\"b\\u200b\":2}}",
